@@ -1,0 +1,38 @@
+"""deepkit: declare a model in four lines, train it as one compiled JAX program, take the parameters away."""
+
+from deepkit import (
+    activations,
+    callbacks,
+    datasets,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    preprocessing,
+    regularizers,
+)
+from deepkit.data import split
+from deepkit.graph import Input
+from deepkit.model import Model, Sequential
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "activations",
+    "callbacks",
+    "datasets",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "preprocessing",
+    "regularizers",
+    "split",
+]

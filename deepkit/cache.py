@@ -1,0 +1,43 @@
+"""Where deepkit keeps files of its own, and the cache of compiled programs among them: a second process does not
+compile again."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import jax
+
+MINIMUM_SECONDS = 0.05
+"""Programs that compile faster are not worth a file. (JAX's default, 1 s, would keep hardly any small model.)"""
+
+
+def cache_directory() -> pathlib.Path:
+    """`$DEEPKIT_CACHE`, else `$XDG_CACHE_HOME/deepkit`, else `~/.cache/deepkit`."""
+    chosen = os.environ.get("DEEPKIT_CACHE")
+    if chosen:
+        return pathlib.Path(chosen).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "deepkit"
+
+
+def enable_compilation_cache() -> None:
+    """Switch on JAX's persistent compilation cache, unless the user has made a choice of their own.
+
+    A user's choice is `JAX_COMPILATION_CACHE_DIR` (empty: no cache), `jax_compilation_cache_dir` or
+    `jax_enable_compilation_cache`. Where the directory cannot be written, nothing is done.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.values["jax_compilation_cache_dir"] is not None:
+        return
+    if not jax.config.values["jax_enable_compilation_cache"]:
+        return
+    directory = cache_directory() / "compiled"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if not os.access(directory, os.W_OK):
+        return
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", MINIMUM_SECONDS)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,0 +1,158 @@
+"""The immutable graph between some inputs and some outputs: order, names, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jax
+
+from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.graph.spec import Spec
+from deepkit.graph.tensor import Callee, Node, SymbolicTensor
+
+
+def snake_case(name: str) -> str:
+    """`BatchNormalization` → `batch_normalization`, `ReLU` → `relu`, `GLUBlock` → `glu_block`."""
+    if name in ("ReLU", "PReLU", "ELU", "GELU", "SiLU", "SELU", "GLU", "ReLU6", "LeakyReLU", "HardSiLU"):
+        return {"LeakyReLU": "leaky_relu", "HardSiLU": "hard_silu"}.get(name, name.lower())
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+class Graph:
+    """All nodes between `inputs` and `outputs`, in an order in which they can be computed.
+
+    Attributes:
+        inputs, outputs: The symbolic tensors, flattened.
+        input_structure, output_structure: How the user arranged them (one tensor, a list, a dict), as a
+            JAX tree definition.
+        nodes: Every layer call, inputs first; `Input` nodes are not among them.
+        callees: Every layer once, in the order of its first call, by its name in this graph.
+        input_names, output_names: One unique name per input, and per output the name of the layer that makes it.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self.inputs, self.input_structure = _flatten(inputs, "inputs")
+        self.outputs, self.output_structure = _flatten(outputs, "outputs")
+        _check_inputs(self.inputs)
+        self.nodes = _order(self.inputs, self.outputs)
+        self.callees = _name_callees(self.nodes)
+        self._names = {id(callee): name for name, callee in self.callees.items()}
+        self._first_calls = {id(node.callee): node for node in reversed(self.nodes)}
+        self.input_names = _names_of_inputs(inputs, self.inputs)
+        self.output_names = _names_of_outputs(outputs, self)
+
+    def name_of(self, callee: Callee) -> str:
+        """Name of a layer in this graph."""
+        return self._names[id(callee)]
+
+    def input_specs_of(self, callee: Callee) -> tuple[Spec, ...]:
+        """Specs of the tensors on which a layer is first called; they decide the shapes of its weights."""
+        return tuple(tensor.spec for tensor in self._first_calls[id(callee)].inputs)
+
+
+def _flatten(tensors: Any, what: str) -> tuple[tuple[SymbolicTensor, ...], Any]:
+    leaves, structure = jax.tree.flatten(tensors, is_leaf=lambda leaf: isinstance(leaf, SymbolicTensor))
+    for leaf in leaves:
+        if not isinstance(leaf, SymbolicTensor):
+            raise DeepkitTypeError(
+                f"Model({what}=…) holds {leaf!r} of type {type(leaf).__name__}, not a tensor. "
+                f"Pass what {'dk.Input(…)' if what == 'inputs' else 'a layer call such as Dense(1)(x)'} returned."
+            )
+    if not leaves:
+        raise DeepkitValueError(f"Model({what}={tensors!r}) has no tensor. Pass at least one.")
+    return tuple(leaves), structure
+
+
+def _check_inputs(inputs: tuple[SymbolicTensor, ...]) -> None:
+    if len(set(map(id, inputs))) < len(inputs):
+        raise DeepkitValueError("Model(inputs=…) names the same tensor twice. Pass every input once.")
+
+
+def _order(inputs: tuple[SymbolicTensor, ...], outputs: tuple[SymbolicTensor, ...]) -> tuple[Node, ...]:
+    """Depth-first order from the outputs, stopping at the inputs; iterative, for graphs of thousands of layers."""
+    boundary = {id(tensor) for tensor in inputs}
+    done: dict[int, Node] = {}
+    used: set[int] = set()
+    stack: list[tuple[SymbolicTensor, bool]] = [(tensor, False) for tensor in reversed(outputs)]
+    while stack:
+        tensor, visited = stack.pop()
+        node = tensor.node
+        if id(tensor) in boundary:
+            used.add(id(tensor))
+        elif visited:
+            done.setdefault(id(node), node)
+        elif id(node) not in done:
+            if node.callee is None:
+                raise DeepkitValueError(
+                    f"the outputs need {tensor.label} of shape {tensor.shape}, which is not among the model's inputs "
+                    f"({', '.join(given.label for given in inputs)}). Add it: Model(inputs=[…, that input], outputs)."
+                )
+            stack.append((tensor, True))
+            stack.extend((source, False) for source in reversed(node.inputs))
+    for tensor in inputs:
+        if id(tensor) not in used:
+            raise DeepkitValueError(
+                f"{tensor.label} of shape {tensor.shape} is an input of the model, but no output depends on it. "
+                "Connect it, or leave it out of Model(inputs=…). (Are inputs and outputs in the right order?)"
+            )
+    return tuple(done.values())
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    number = 1
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"
+
+
+def _name_callees(nodes: tuple[Node, ...]) -> dict[str, Any]:
+    callees: dict[int, Any] = {id(node.callee): node.callee for node in nodes}
+    taken: dict[str, Any] = {}
+    for callee in callees.values():
+        explicit = callee.name
+        if explicit is None:
+            continue
+        if explicit in taken:
+            raise DeepkitValueError(
+                f"two layers are called {explicit!r}: {taken[explicit].label} and {callee.label}. "
+                "Names are the keys of the parameters: give each layer its own, or leave name= out."
+            )
+        taken[explicit] = callee
+    names: dict[int, str] = {id(callee): name for name, callee in taken.items()}
+    for key, callee in callees.items():
+        if key not in names:
+            # A layer keeps the name that the first model gave it, so that sub-models agree on names.
+            wanted = callee.given_name or snake_case(type(callee).__name__)
+            base = wanted if wanted not in taken else snake_case(type(callee).__name__)
+            names[key] = _unique(base, set(taken))
+            taken[names[key]] = callee
+            callee.given_name = names[key]
+    return {names[key]: callee for key, callee in callees.items()}
+
+
+def _names_of_inputs(structure: Any, inputs: tuple[SymbolicTensor, ...]) -> tuple[str, ...]:
+    if isinstance(structure, dict):
+        by_tensor = {id(tensor): str(key) for key, tensor in structure.items()}
+        return tuple(by_tensor[id(tensor)] for tensor in inputs)
+    taken = {tensor.name for tensor in inputs if tensor.name}
+    if len(taken) < sum(bool(tensor.name) for tensor in inputs):
+        raise DeepkitValueError(f"two inputs share a name: {[t.name for t in inputs]}. Give each Input its own name.")
+    names: list[str] = []
+    for tensor in inputs:
+        name = tensor.name or _unique("input", {*taken, *names})
+        names.append(name)
+    return tuple(names)
+
+
+def _names_of_outputs(structure: Any, graph: Graph) -> tuple[str, ...]:
+    if isinstance(structure, dict):
+        keys = {id(tensor): str(key) for key, tensor in structure.items()}
+        return tuple(keys[id(tensor)] for tensor in graph.outputs)
+    names: list[str] = []
+    for tensor in graph.outputs:
+        name = "output" if tensor.node.callee is None else graph.name_of(tensor.node.callee)
+        names.append(_unique(name, set(names)))
+    return tuple(names)

@@ -1,0 +1,62 @@
+"""Initializers that draw nothing: zeros, ones, one constant, the identity matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from deepkit.configuration import parameter
+from deepkit.errors import DeepkitValueError
+from deepkit.initializers.initializer import Initializer
+from deepkit.initializers.number import finite_number
+
+
+class Zeros(Initializer):
+    """All values 0. The usual start of biases; a kernel of zeros gives every unit the same gradient."""
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        return jnp.zeros(shape, dtype)
+
+
+class Ones(Initializer):
+    """All values 1."""
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        return jnp.ones(shape, dtype)
+
+
+class Constant(Initializer):
+    """All values the same number.
+
+    Args:
+        value: The number, 0 as in Keras. For a whole array of given values write a function,
+            `kernel_initializer=lambda key, shape, dtype: array`, or use `model.set_weights`.
+    """
+
+    value: float = parameter(0.0, convert=finite_number)
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        return jnp.full(shape, self.value, dtype)
+
+
+class Identity(Initializer):
+    """`gain` on the diagonal of a matrix, 0 elsewhere; the matrix need not be square.
+
+    Args:
+        gain: Factor of the identity matrix.
+
+    Raises:
+        DeepkitValueError: when called with a shape that is not two-dimensional.
+    """
+
+    gain: float = parameter(1.0, convert=finite_number)
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        if len(shape) != 2:
+            raise DeepkitValueError(
+                f"{self!r} makes matrices, but the array has shape {tuple(shape)}. "
+                "Use it for the kernel of a Dense layer, and Zeros, Ones or Constant elsewhere."
+            )
+        return (self.gain * jnp.eye(*shape)).astype(dtype)

@@ -1,0 +1,248 @@
+"""What a layer is: a declaration of its weights, its output, and its mathematics."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, Self
+
+import jax
+
+from deepkit.configuration import Configurable, parameter
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, from_user_line
+from deepkit.graph import Meaning, Spec, SymbolicTensor, connect
+from deepkit.initializers import Initializer
+from deepkit.regularizers import Constraint, Regularizer
+
+Weights = dict[str, Any]
+"""A layer's arrays by name. The numbers of parameters and state stand side by side in it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """Declaration of one array of a layer.
+
+    `trainable=False` makes it state (a running mean, a counter): kept apart from the parameters, never touched
+    by the optimizer, updated by the layer itself.
+    """
+
+    shape: tuple[int, ...]
+    initializer: Initializer
+    trainable: bool = True
+    dtype: str = "float32"
+    regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a layer may know of the moment it is called in.
+
+    Attributes:
+        training: Whether this is a training step (dropout on, batch statistics).
+        rng: The key of the whole pass, or `None`. Take a key of this call's own through `key_for`.
+        call_number: Which call of the graph this is; it tells the keys of different calls apart.
+        row_mask: Boolean `(batch,)`, false for the rows that only fill up the last batch; `None` if all count.
+            Statistics over the batch must leave those rows out.
+    """
+
+    training: bool = False
+    rng: jax.Array | None = None
+    call_number: int = 0
+    row_mask: jax.Array | None = None
+
+    def key_for(self, layer: Layer) -> jax.Array:
+        """A key of this call's own, or an error that names the layer that needs one."""
+        if self.rng is None:
+            raise DeepkitValueError(
+                f"{layer.label} draws random numbers in training, but no key was given. "
+                "Pass one: model.apply(variables, x, training=True, rng=jax.random.key(0))."
+            )
+        return jax.random.fold_in(self.rng, self.call_number)
+
+
+class Layer(Configurable):
+    """Base of all layers.
+
+    A subclass lists its configuration as fields and defines up to three methods:
+
+        class Scale(dk.layers.Layer):
+            start: float = 1.0
+
+            def weights(self, x):                      # x is a Spec; leave out if there are none
+                return {"gain": dk.layers.Weight((x.features,), dk.initializers.Constant(self.start))}
+
+            def output_spec(self, x):                  # by default: the same shape, meaning unknown
+                return x
+
+            def call(self, weights, x, context):       # arrays; several inputs come one after another
+                return x * weights["gain"]
+
+    A layer with state (`Weight(..., trainable=False)`) returns `(output, {name: new value})` from `call`.
+    Calling one instance several times shares its weights.
+
+    Args:
+        name: Key in the parameter tree; by default the class in snake case, numbered.
+        trainable: `False` freezes every parameter of the layer. May be set later; the next `fit` heeds it.
+    """
+
+    BY_VALUE: ClassVar[bool] = False
+    SETTABLE: ClassVar[frozenset[str]] = frozenset({"trainable"})
+
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+    trainable: bool = dataclasses.field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "holder", Holder())
+        super().__post_init__()
+        if self.name is not None and (not isinstance(self.name, str) or not self.name or "/" in self.name):
+            raise DeepkitValueError(
+                f"{type(self).__name__}(name={self.name!r}): a name is a non-empty string without '/'."
+            )
+
+    # What a subclass defines.
+
+    def weights(self, *inputs: Any) -> dict[str, Weight]:
+        """The layer's arrays for inputs of these specs."""
+        return {}
+
+    def output_spec(self, *inputs: Any) -> Any:
+        """Spec of the output (or a tuple of them); raises a DeepkitError for inputs that cannot work."""
+        return inputs[0].real()
+
+    def call(self, weights: Weights, *arguments: Any) -> Any:
+        """The mathematics: `call(weights, *input_arrays, context)`."""
+        raise DeepkitTypeError(f"{type(self).__name__} does not define call(self, weights, x, context).")
+
+    # What the rest of the house uses.
+
+    holder: ClassVar[Any]
+    """Where a model keeps this layer's arrays and the name it was given: shared layers share it."""
+
+    @property
+    def label(self) -> str:
+        """How errors name this layer: class and name, or class and configuration."""
+        name = self.name or self.given_name
+        return f"{type(self).__name__} {name!r}" if name else repr(self)
+
+    @property
+    def given_name(self) -> str | None:
+        """Name that the first model gave this layer."""
+        return self.holder.name
+
+    @given_name.setter
+    def given_name(self, name: str) -> None:
+        self.holder.name = name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "given_name":
+            self.holder.name = value
+        else:
+            super().__setattr__(name, value)
+
+    @from_user_line
+    def __call__(self, inputs: Any, *more: Any) -> Any:
+        """Apply the layer to one symbolic tensor or a list of them; returns the symbolic output."""
+        given = [*inputs, *more] if isinstance(inputs, list | tuple) else [inputs, *more]
+        for item in given:
+            if not isinstance(item, SymbolicTensor):
+                raise DeepkitTypeError(
+                    f"{self.label} was called on {type(item).__name__}, not on a symbolic tensor. "
+                    "Start from dk.Input(shape); to compute with arrays, make a Model and use predict or apply."
+                )
+        return self._connect(tuple(given))
+
+    def _connect(self, tensors: tuple[SymbolicTensor, ...]) -> Any:
+        outputs = connect(self, tensors)
+        leaves = jax.tree.leaves(
+            self.weight_tree(*(tensor.spec for tensor in tensors)),
+            is_leaf=lambda leaf: isinstance(leaf, Weight),
+        )
+        shapes = [weight.shape for weight in leaves]
+        if self.holder.shapes is None:
+            self.holder.shapes = shapes
+        elif self.holder.shapes != shapes:
+            raise DeepkitValueError(
+                f"{self.label} is shared: its weights have shapes {self.holder.shapes} from an earlier call, but inputs "
+                f"of shape {', '.join(str(tensor.shape) for tensor in tensors)} need {shapes}. "
+                "Bring the inputs to one size first, or make a second layer."
+            )
+        return outputs
+
+    def output_specs(self, *inputs: Spec) -> Any:
+        """`output_spec`, guarded: the number of inputs is checked by the subclass's own signature."""
+        try:
+            return self.output_spec(*inputs)
+        except TypeError as error:
+            if isinstance(error, DeepkitTypeError) or "positional argument" not in str(error):
+                raise
+            raise DeepkitTypeError(
+                f"{self.label} was called on {len(inputs)} tensors. "
+                "To join several, use Concatenate, Add or another merging layer first."
+            ) from None
+
+    def weight_tree(self, *inputs: Spec) -> Weights:
+        """Declared weights, as a tree of `Weight`. (A model used as a layer returns a nested one.)"""
+        return self.weights(*inputs)
+
+    def init(self, key: jax.Array, *inputs: Spec) -> tuple[Weights, Weights]:
+        """Fresh `(parameters, state)` for inputs of these specs."""
+        params: Weights = {}
+        state: Weights = {}
+        declared = self.weights(*inputs)
+        keys = jax.random.split(key, max(len(declared), 1))
+        for subkey, (name, weight) in zip(keys, declared.items(), strict=False):
+            # float64 where JAX has it, float32 where it is switched off.
+            values = weight.initializer(subkey, weight.shape, jax.dtypes.canonicalize_dtype(weight.dtype))
+            (params if weight.trainable else state)[name] = values
+        return params, state
+
+    def apply(self, params: Weights, state: Weights, *inputs: Any, context: Context) -> tuple[Any, Weights]:
+        """`(output, new state)`: `call` on merged weights, with the state made explicit."""
+        if not state:
+            return self.call(params, *inputs, context), state
+        output, updates = self.call({**params, **state}, *inputs, context)
+        return output, {**state, **updates}
+
+    # Fusing an output activation with its loss.
+
+    @property
+    def final_activation(self) -> Any:
+        """The activation function that makes the output, if the layer can leave it off; else `None`."""
+        return getattr(self, "activation", None)
+
+    def without_activation(self) -> Self:
+        """The same layer (same weights) with a linear output."""
+        return self.replace(activation=None)
+
+    def get_config(self) -> dict[str, Any]:
+        """The fields, as given."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+class Holder:
+    """Mutable cell of one layer, written by models only: its arrays, their shapes, and the name it goes by."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.shapes: list[tuple[int, ...]] | None = None
+        self.params: Weights | None = None
+        self.state: Weights | None = None
+
+
+def require_rank(layer: Layer, x: Spec, rank: int | None = None, *, at_least: int | None = None) -> None:
+    """Refuse an input of another rank (axes counted with the batch), saying which layer mends it."""
+    if (rank is None or x.rank == rank) and (at_least is None or x.rank >= at_least):
+        return
+    wanted = f"{rank}" if rank is not None else f"at least {at_least}"
+    needed = rank if rank is not None else at_least
+    assert needed is not None
+    if x.rank > needed:
+        mend = "Put dk.layers.Flatten() or a pooling layer before it."
+    else:
+        mend = f"Put dk.layers.Reshape(…) before it, or give Input {needed - 1} sizes."
+    raise DeepkitValueError(
+        f"{layer.label} needs an input of {wanted} axes (the batch included), got shape {x.shape}. {mend}"
+    )
+
+
+__all__ = ["Context", "Layer", "Meaning", "Spec", "Weight", "Weights", "parameter", "require_rank"]

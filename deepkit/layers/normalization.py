@@ -1,0 +1,188 @@
+"""Layers that learn, or average, the scale of their input while the model trains."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from deepkit import initializers, regularizers
+from deepkit.configuration import fraction, non_negative_number, parameter
+from deepkit.graph import Spec
+from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
+from deepkit.layers.specs import axis_number, axis_numbers, floating, resolve_axes, to_float, weight_dtype
+
+
+class BatchNormalization(Layer):
+    """`gamma · (x − mean) / √(variance + epsilon) + beta`, with mean and variance of each feature.
+
+    In training they are those of the batch, and the moving averages follow them:
+    `moving ← momentum · moving + (1 − momentum) · batch`. In prediction they are the moving averages. The
+    variance is biased (divided by the number of rows), in both places, as in Keras; PyTorch's moving variance
+    is unbiased and its momentum is `1 − momentum`. Rows that only fill up the last batch count nowhere. With
+    `trainable=False` the layer uses the moving averages in training too, and leaves them as they are. Shape
+    as the input; statistics are taken in float32 at least. Keras's `synchronized` is left out: one program
+    sees the whole batch on however many devices.
+
+    Args:
+        axis: The axis of the features, counted with the batch.
+        momentum: Weight of the past in the moving averages, in [0, 1).
+        epsilon: Added to the variance.
+        center, scale: Whether `beta` is added, whether `gamma` multiplies.
+        beta_initializer, gamma_initializer: Of the two parameters, `(features,)`.
+        moving_mean_initializer, moving_variance_initializer: Of the two state arrays, `(features,)`.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: As in Dense.
+
+    Reference: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167
+    """
+
+    axis: int = parameter(default=-1, convert=axis_number)
+    momentum: float = parameter(default=0.99, convert=fraction)
+    epsilon: float = parameter(default=1e-3, convert=non_negative_number)
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = parameter(default="zeros", convert=initializers.get)
+    gamma_initializer: Any = parameter(default="ones", convert=initializers.get)
+    moving_mean_initializer: Any = parameter(default="zeros", convert=initializers.get)
+    moving_variance_initializer: Any = parameter(default="ones", convert=initializers.get)
+    beta_regularizer: Any = parameter(default=None, convert=regularizers.get)
+    gamma_regularizer: Any = parameter(default=None, convert=regularizers.get)
+    beta_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
+    gamma_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
+
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        """`gamma`, `beta`, and the state `moving_mean`, `moving_variance`, each `(features,)`."""
+        (axis,) = resolve_axes(self, x, self.axis)
+        shape, dtype = (x.row_shape[axis - 1],), weight_dtype(x)
+        return {
+            **_gamma_and_beta(self, shape, dtype),
+            "moving_mean": Weight(shape, self.moving_mean_initializer, trainable=False, dtype=dtype),
+            "moving_variance": Weight(shape, self.moving_variance_initializer, trainable=False, dtype=dtype),
+        }
+
+    def output_spec(self, x: Spec) -> Spec:
+        """The input's shape."""
+        require_rank(self, x, at_least=2)
+        resolve_axes(self, x, self.axis)
+        return floating(x).real()
+
+    def call(self, weights: Weights, x: jax.Array, context: Context) -> tuple[jax.Array, Weights]:
+        """The normalised input, and the moving averages if they moved."""
+        x = to_float(x)
+        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        shape = [1] * x.ndim
+        shape[self.axis] = x.shape[self.axis]
+        mean, variance = weights["moving_mean"], weights["moving_variance"]
+        updates: Weights = {}
+        if context.training and self.trainable:
+            values, batch_mean, batch_variance, count = _batch_statistics(
+                values, self.axis % x.ndim, context.row_mask
+            )
+            updates = {
+                "moving_mean": _moved(mean, batch_mean, self.momentum, count),
+                "moving_variance": _moved(variance, batch_variance, self.momentum, count),
+            }
+            mean, variance = batch_mean, batch_variance
+        y = (values - mean.reshape(shape)) * jax.lax.rsqrt(variance + self.epsilon).reshape(shape)
+        return _scaled(y, weights, shape).astype(x.dtype), updates
+
+
+def _batch_statistics(
+    x: jax.Array, axis: int, row_mask: jax.Array | None
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | int]:
+    """`(x, mean, variance, number of rows)`, with 0 in the rows that do not count: there may be NaN in
+    them.
+    """
+    others = tuple(a for a in range(x.ndim) if a != axis)
+    if row_mask is None:
+        return x, x.mean(others), x.var(others), x.shape[0]
+    counts = row_mask.reshape(-1, *[1] * (x.ndim - 1))
+    x = jnp.where(counts, x, 0)
+    rows = row_mask.sum()
+    per_row = math.prod(x.shape[1:]) // x.shape[axis]
+    number = jnp.maximum(rows * per_row, 1).astype(x.dtype)
+    mean = x.sum(others, keepdims=True) / number
+    variance = jnp.where(counts, jnp.square(x - mean), 0).sum(others) / number
+    return x, mean.reshape(-1), variance, rows
+
+
+def _moved(moving: jax.Array, batch: jax.Array, momentum: float, count: jax.Array | int) -> jax.Array:
+    """The moving average after one batch; a batch without a row that counts leaves it as it is."""
+    moved = momentum * moving + (1 - momentum) * batch.astype(moving.dtype)
+    return moved if isinstance(count, int) else jnp.where(count > 0, moved, moving)
+
+
+def _gamma_and_beta(layer: Any, shape: tuple[int, ...], dtype: str) -> dict[str, Weight]:
+    weights = {}
+    for name, wanted in (("gamma", layer.scale), ("beta", layer.center)):
+        if wanted:
+            weights[name] = Weight(
+                shape,
+                getattr(layer, f"{name}_initializer"),
+                dtype=dtype,
+                regularizer=getattr(layer, f"{name}_regularizer"),
+                constraint=getattr(layer, f"{name}_constraint"),
+            )
+    return weights
+
+
+def _scaled(y: jax.Array, weights: Weights, shape: list[int]) -> jax.Array:
+    if "gamma" in weights:
+        y = y * weights["gamma"].reshape(shape)
+    if "beta" in weights:
+        y = y + weights["beta"].reshape(shape)
+    return y
+
+
+class LayerNormalization(Layer):
+    """`gamma · (x − mean) / √(variance + epsilon) + beta`, with mean and variance of each row over some axes.
+
+    Alike in training and prediction. The variance is biased. Shape as the input; statistics in float32 at
+    least.
+
+    Args:
+        axis: One axis or several, counted with the batch: those that are averaged over, and that gamma and
+            beta span.
+        epsilon: Added to the variance; 1e-3 as in Keras (PyTorch 1e-5, Flax 1e-6).
+        center, scale: Whether `beta` is added, whether `gamma` multiplies.
+        beta_initializer, gamma_initializer: Of the two parameters.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: As in Dense.
+
+    Reference: Ba, Kiros and Hinton, 2016, https://arxiv.org/abs/1607.06450
+    """
+
+    axis: int | tuple[int, ...] = parameter(default=-1, convert=axis_numbers)
+    epsilon: float = parameter(default=1e-3, convert=non_negative_number)
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = parameter(default="zeros", convert=initializers.get)
+    gamma_initializer: Any = parameter(default="ones", convert=initializers.get)
+    beta_regularizer: Any = parameter(default=None, convert=regularizers.get)
+    gamma_regularizer: Any = parameter(default=None, convert=regularizers.get)
+    beta_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
+    gamma_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
+
+    def weights(self, x: Spec) -> dict[str, Weight]:
+        """`gamma` and `beta`, of the sizes of the normalised axes."""
+        shape = tuple(x.row_shape[axis - 1] for axis in resolve_axes(self, x, self.axis))
+        return _gamma_and_beta(self, shape, weight_dtype(x))
+
+    def output_spec(self, x: Spec) -> Spec:
+        """The input's shape."""
+        require_rank(self, x, at_least=2)
+        resolve_axes(self, x, self.axis)
+        return floating(x).real()
+
+    def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
+        """The normalised input."""
+        x = to_float(x)
+        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        axes = tuple(axis % x.ndim for axis in given)
+        shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+        mean = values.mean(axes, keepdims=True)
+        variance = values.var(axes, keepdims=True)
+        y = (values - mean) * jax.lax.rsqrt(variance + self.epsilon)
+        return _scaled(y, weights, shape).astype(x.dtype)

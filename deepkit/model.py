@@ -1,0 +1,416 @@
+"""`Model`: the thin holder that a user talks to. It keeps a graph, the program compiled from it, and the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.flatten_util
+import numpy as np
+
+from deepkit.cache import enable_compilation_cache
+from deepkit.data.arrays import input_arrays, restore
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean, from_user_line
+from deepkit.graph import Graph, SymbolicTensor
+from deepkit.layers.layer import Context, Layer, Weights
+from deepkit.program import Program, SubModel
+from deepkit.program.heads import resolve_heads
+from deepkit.program.holders import checked, from_keras_order, keras_order, store, stored
+from deepkit.program.objective import Batch, Head
+from deepkit.program.program import is_weight
+from deepkit.training import fitting
+from deepkit.training.trainer import Trainer, compiled_optimizer
+
+if TYPE_CHECKING:
+    from deepkit.optimizers import Optimizer
+    from deepkit.training.history import History
+
+PREDICTION_ROWS = 1024
+"""Rows per batch in `predict` by default."""
+
+
+class Model:
+    """A graph between inputs and outputs, with weights that can be trained.
+
+        x = dk.Input(29)
+        h = dk.layers.Dense(16, activation="relu")(x)
+        y = dk.layers.Dense(1, activation="sigmoid")(h)
+        model = dk.Model(x, y)
+
+    A model may be called on symbolic tensors like a layer, any number of times; all calls share its weights. Two models
+    over the same layers share weights too: `dk.Model(x, h)` shows what the hidden layer of the above computes.
+
+    Weights are drawn when they are first needed: by `fit` from its seed, else from seed 0. `initialize` draws them
+    anew.
+
+    Args:
+        inputs: A symbolic tensor from `dk.Input`, or a list or dict of them.
+        outputs: The symbolic tensors to compute, in the same forms.
+        name: Name of the model when it is used as a layer; by default `model`, `model_1`, …
+        encoder: A fitted `dk.preprocessing.TableEncoder`: then `fit`, `evaluate` and `predict` take raw tables, and
+            predictions of a standardised target come back in its own units. It is saved with the model.
+
+    Raises:
+        DeepkitError: if an output does not depend on an input, an input is missing, or names repeat.
+    """
+
+    stop_training = False
+    """Set by a callback to end the run."""
+
+    @from_user_line
+    def __init__(self, inputs: Any, outputs: Any, *, name: str | None = None, encoder: Any = None) -> None:
+        self.graph = Graph(inputs, outputs)
+        self.program = Program(self.graph)
+        self.layer = SubModel(self.graph, name=name)
+        self.encoder = encoder
+        self.said_integers = False
+        self.columns: tuple[str, ...] | None = None
+        self.history: History | None = None
+        self._trainer: Trainer | None = None
+        self._heads: tuple[Head, ...] | None = None
+        self._predict = jax.jit(self._outputs)
+        fitting.check_encoder(encoder, self.graph)
+
+    def __repr__(self) -> str:
+        inputs, outputs = ([t.spec.row_shape for t in tensors] for tensors in (self.graph.inputs, self.graph.outputs))
+        return f"<{type(self).__name__} {inputs} → {outputs}, {len(self.program.places)} layers>"
+
+    @from_user_line
+    def __call__(self, tensors: Any) -> Any:
+        """Use the model as a layer on symbolic tensors (arranged as its inputs); returns its symbolic outputs."""
+        leaves = jax.tree.leaves(tensors, is_leaf=lambda leaf: isinstance(leaf, SymbolicTensor))
+        return self.layer(leaves)
+
+    # Layers.
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in the order of computation; a model used as a layer counts as one."""
+        return list(self.graph.callees.values())
+
+    @from_user_line
+    def get_layer(self, name: str) -> Layer:
+        """The layer of this name."""
+        if name not in self.graph.callees:
+            raise DeepkitValueError(f"no layer is called {name!r}. {did_you_mean(name, self.graph.callees)}")
+        return self.graph.callees[name]
+
+    @property
+    def trainable(self) -> bool:
+        """False freezes every layer when the model is used inside another."""
+        return self.layer.trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self.layer.trainable = value
+
+    # The floor below: pure functions.
+
+    def init(self, key: jax.Array) -> dict[str, Weights]:
+        """Fresh weights `{"params": …, "state": …}`, nested by layer name. Pure: works under jit and vmap over keys."""
+        params, state = self.program.init(key)
+        return {"params": params, "state": state}
+
+    def apply(
+        self, variables: dict[str, Weights], x: Any, training: bool = False, rng: jax.Array | None = None
+    ) -> tuple[Any, Weights]:
+        """`(outputs, new state)` for arrays with the batch first, arranged as the model's inputs. Pure.
+
+        `training=True` switches dropout and batch statistics on; `rng` is needed where a layer draws random numbers.
+        """
+        result = self.program.forward(
+            variables["params"], variables["state"], jax.tree.leaves(x), Context(training, rng)
+        )
+        return restore(result.outputs, self.graph), result.state
+
+    def loss(
+        self,
+        params: Weights,
+        state: Weights,
+        batch: tuple[Any, ...],
+        rng: jax.Array | None = None,
+        training: bool = True,
+    ) -> tuple[jax.Array, tuple[Any, Weights]]:
+        """`(value, (outputs, new state))`: the scalar that training minimises, penalties included. Pure.
+
+        `batch` is `(x, y)` or `(x, y, weights)`; targets in the form the loss takes them: the output's shape, or class
+        numbers for a sparse loss. `jax.value_and_grad(model.loss, has_aux=True)` differentiates it.
+        """
+        x, y, *weights = batch
+        targets = jax.tree.leaves(y)
+        given = jax.tree.leaves(weights[0]) if weights else [None] * len(targets)
+        rows = Batch(
+            tuple(jax.tree.leaves(x)),
+            tuple(targets),
+            tuple(given * len(targets) if len(given) == 1 else given),
+        )
+        objective = self._require_trainer("loss").objective
+        value, (outputs, state, _) = objective(params, state, rows, Context(training, rng))
+        return value, (restore(outputs, self.graph), state)
+
+    # Weights.
+
+    def initialize(self, seed: int = 0) -> None:
+        """Draw all weights anew, and forget the optimizer's state."""
+        store(self.program, *self.program.init(jax.random.key(fitting.whole_number(seed, "seed"))))
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._trainer is not None:
+            self._trainer.forget()
+
+    def weights(self) -> tuple[Weights, Weights]:
+        """`(parameters, state)` as they are now; drawn from seed 0 if there are none yet."""
+        weights = stored(self.program)
+        if weights is None:
+            store(self.program, *jax.jit(self.program.init)(jax.random.key(0)), overwrite=False)
+            weights = stored(self.program)
+            assert weights is not None
+        return weights
+
+    @property
+    def variables(self) -> dict[str, Weights]:
+        """The current weights, as `init` arranges them."""
+        params, state = self.weights()
+        return {"params": params, "state": state}
+
+    @property
+    def params(self) -> Weights:
+        """The current parameters: `params["dense"]["kernel"]`."""
+        return self.weights()[0]
+
+    @from_user_line
+    def set_variables(self, variables: dict[str, Weights]) -> None:
+        """Put weights into the model; the tree must have the names and shapes of `variables`."""
+        store(self.program, *checked(self.program, variables))
+
+    def flat_params(self) -> tuple[jax.Array, Any]:
+        """`(vector, unravel)`: all parameters as one vector, and the function back to the tree."""
+        return jax.flatten_util.ravel_pytree(self.params)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All arrays in Keras's order: layer by layer, within a layer parameters before state."""
+        params, state = self.weights()
+        return [np.asarray(leaf) for leaf in keras_order(self.program, params, state)]
+
+    @from_user_line
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put arrays in the order of `get_weights` into the model; shapes must agree."""
+        store(self.program, *from_keras_order(self.program, weights))
+
+    def count_params(self) -> int:
+        """Number of parameters, state included, as Keras counts; nothing is computed."""
+        return sum(math.prod(weight.shape) for weight in jax.tree.leaves(self.program.weight_tree(), is_leaf=is_weight))
+
+    # Training.
+
+    @from_user_line
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Choose what to minimise, how, and what to measure. Nothing is compiled yet; mistakes are found here.
+
+        Args:
+            optimizer: Name, `dk.optimizers` object (copied: its learning rate belongs to this model), or any
+                `optax.GradientTransformation`. Keras's default, "rmsprop".
+            loss: Name, `dk.losses` object or function `f(y_true, y_pred)`; a list or dict for several outputs.
+                Whether it is computed from logits is read from the graph.
+            metrics: Names, objects or functions; every row counts once.
+            loss_weights: Factors of the outputs' losses in the total.
+            weighted_metrics: Metrics in which rows count by their sample weight.
+
+        Raises:
+            DeepkitError: for unknown names, and for losses and metrics that make no sense on their output.
+        """
+        heads = resolve_heads(self.graph, loss, loss_weights, metrics, weighted_metrics)
+        self._heads = heads
+        self._trainer = Trainer(self.program, compiled_optimizer(optimizer), heads)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The model's own optimizer; set `model.optimizer.learning_rate` at any time."""
+        return self._require_trainer("optimizer").optimizer
+
+    def _require_trainer(self, what: str) -> Trainer:
+        if self._trainer is None:
+            raise DeepkitValueError(
+                f"{what} needs a compiled model. Call model.compile(optimizer='adam', loss=…) first."
+            )
+        return self._trainer
+
+    @from_user_line
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = 32,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Iterable[Any] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        *,
+        seed: int = 0,
+    ) -> History:
+        """Train. Where the data fits on the device, the whole run is one compiled program.
+
+        Training goes on where an earlier `fit` ended: `fit(epochs=10)` twice gives the bits of `fit(epochs=20)` once.
+
+        Args:
+            x: Arrays, a DataFrame, a `Split` part, lists or dicts of arrays by input; or an iterable (or a function
+                that returns one) of batches `(x, y)` or `(x, y, weights)`.
+            y: Targets, one array per output; not with parts and iterables, which bring theirs.
+            batch_size: Rows per step; `None` is the full batch. The last, smaller batch of an epoch is used whole.
+            epochs: Epoch to end with; `epochs - initial_epoch` are trained, as in Keras.
+            verbose: "auto" (a live line on a terminal, else one line at the end), 0, 1 (live) or 2 (a line per epoch).
+            callbacks: From `dk.callbacks`, or your own.
+            validation_split: Share of the rows to validate on, shuffled by the seed and stratified where the target
+                has classes (Keras takes the last rows); `history.validation_rows` tells which.
+            validation_data: `(x, y)`, `(x, y, weights)` or a part; measured after every epoch.
+            shuffle: Whether every epoch takes the rows in a new order.
+            class_weight: `{class: weight}`, multiplied into the sample weights; for several outputs by output name.
+            sample_weight: A weight per row. The loss of a batch is Σ weight·loss / rows.
+            initial_epoch: Number of the first epoch, for the history.
+            steps_per_epoch: With iterables: batches that make an epoch.
+            validation_batch_size: Rows per batch in validation; only memory depends on it.
+            seed: Of the first weights, the order of the rows, dropout and everything else random.
+
+        Returns:
+            The history: `history.history["val_loss"]`, `history.frame()`, `history.plot()`.
+        """
+        arguments = dict(locals())
+        del arguments["self"]
+        self.history = fitting.fit(self, self._require_trainer("fit"), **arguments)
+        return self.history
+
+    @from_user_line
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        sample_weight: Any = None,
+    ) -> dict[str, Any]:
+        """Loss and metrics over all rows, by history key; the loss includes the weight penalties, as in training.
+
+        Takes what `fit` takes. Opening a test part is counted (`split.test.openings`). `verbose=1` prints the figures.
+        """
+        return fitting.evaluate(self, self._require_trainer("evaluate"), x, y, batch_size, verbose, sample_weight)
+
+    @from_user_line
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> dict[str, Any]:
+        """One gradient step on these rows; loss and metrics of the batch before it."""
+        history = fitting.fit(
+            self, self._require_trainer("train_on_batch"), x, y, batch_size=None, epochs=1, verbose=0,
+            shuffle=False, class_weight=class_weight, sample_weight=sample_weight,
+        )  # fmt: skip
+        return {key: values[0] for key, values in history.history.items()}
+
+    @from_user_line
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
+        """Outputs in evaluation mode, as NumPy arrays (arranged as the model's outputs).
+
+        Args:
+            x: Arrays, a raw table if the model has an encoder, a part, or an iterable of batches.
+            batch_size: Rows per step, 1024 by default; only memory and speed depend on it.
+            verbose: Not needed; accepted for Keras's sake.
+        """
+        if fitting.is_stream(x):
+            return fitting.predict_stream(self, x)
+        arrays = input_arrays(fitting.model_inputs(self, x, "predict"), self.graph)
+        outputs = self._predict_arrays(arrays, batch_size or PREDICTION_ROWS)
+        return fitting.in_own_units(self, restore(outputs, self.graph))
+
+    def _predict_arrays(self, arrays: Sequence[np.ndarray], batch_size: int) -> list[np.ndarray]:
+        enable_compilation_cache()
+        params, state = self.weights()
+        count = len(arrays[0])
+        # A power of two serves all smaller batches, so that few sizes are ever compiled.
+        size = min(batch_size, 1 << (count - 1).bit_length())
+        pieces = []
+        for start in range(0, count, size):
+            rows = tuple(array[start : start + size] for array in arrays)
+            short = size - len(rows[0])
+            if short:
+                rows = tuple(np.concatenate([a, np.broadcast_to(a[-1:], (short, *a.shape[1:]))]) for a in rows)
+            pieces.append([np.asarray(output) for output in self._predict(params, state, rows)])
+        if len(pieces) == 1:
+            return [output[:count] for output in pieces[0]]
+        return [np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True)]
+
+    def _outputs(self, params: Weights, state: Weights, arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        return self.program.forward(params, state, arrays, Context()).outputs
+
+    # Looking inside, keeping, shipping: the rooms above are imported when they are asked for.
+
+    def summary(self) -> None:
+        """Print the layers with output shapes and parameters."""
+        from deepkit.inspect import summary
+
+        summary(self)
+
+    @from_user_line
+    def save(self, path: Any) -> None:
+        """Write the model with weights, encoder and training choices to one file (JSON and safetensors, no code)."""
+        from deepkit.export import save_model
+
+        save_model(self, path)
+
+    @from_user_line
+    def export(self, path: Any) -> None:
+        """Write the weights to `.npz` or `.safetensors`, named by their path (`params/dense/kernel`)."""
+        from deepkit.export import export_weights
+
+        export_weights(self, path)
+
+    @from_user_line
+    def load_weights(self, path: Any, by: str = "name") -> None:
+        """Read weights that `export` or `save` wrote, `by` "name" or by "topology" (order and shapes)."""
+        from deepkit.export import load_weights
+
+        load_weights(self, path, by)
+
+
+class Sequential(Model):
+    """Layers one after another.
+
+        dk.Sequential([dk.Input(29), dk.layers.Dense(16, "relu"), dk.layers.Dense(1, "sigmoid")])
+
+    Args:
+        layers: `dk.Input(…)` first, then layers or models.
+        name, encoder: As in `Model`.
+    """
+
+    @from_user_line
+    def __init__(self, layers: Sequence[Any], *, name: str | None = None, encoder: Any = None) -> None:
+        layers = list(layers)
+        if not layers or not isinstance(layers[0], SymbolicTensor):
+            first = type(layers[0]).__name__ if layers else "nothing"
+            raise DeepkitTypeError(
+                f"Sequential starts with {first}, so the shape of the input is unknown. "
+                "Put dk.Input(…) first: Sequential([dk.Input(29), …])."
+            )
+        tensor = layers[0]
+        for layer in layers[1:]:
+            if not callable(layer) or isinstance(layer, type):
+                raise DeepkitTypeError(
+                    f"Sequential holds {layer!r}, which is not a layer. Make one: dk.layers.Dense(16)."
+                )
+            tensor = layer(tensor)
+        if tensor is layers[0]:
+            raise DeepkitValueError("Sequential holds an Input and no layer. Add at least one.")
+        super().__init__(layers[0], tensor, name=name, encoder=encoder)

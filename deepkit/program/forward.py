@@ -1,0 +1,88 @@
+"""The forward pass: a graph, weights and inputs → outputs, new state, and what a loss needs besides."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from deepkit import activations
+from deepkit.graph import Graph, Meaning
+from deepkit.layers.layer import Context, Weights
+from deepkit.program.submodel import SubModel
+
+
+class Pass(NamedTuple):
+    """Result of one forward pass.
+
+    Attributes:
+        outputs: One array per output of the graph, activated.
+        logits: The same before the final sigmoid or softmax; `None` where the output has no such activation.
+        state: The state tree after the pass.
+        penalty: Sum of the activity penalties per row (scalar).
+    """
+
+    outputs: tuple[jax.Array, ...]
+    logits: tuple[jax.Array | None, ...]
+    state: Weights
+    penalty: jax.Array | float
+
+
+def forward(graph: Graph, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
+    """Run every layer of the graph once, in order. Pure; inputs are cast to their declared dtype here."""
+    values: dict[int, Any] = {
+        id(tensor): jnp.asarray(array, tensor.dtype) for tensor, array in zip(graph.inputs, inputs, strict=True)
+    }
+    logits: dict[int, jax.Array | None] = {}
+    final = {id(tensor) for tensor in graph.outputs}
+    state = dict(state)
+    penalty: jax.Array | float = 0.0
+    for number, node in enumerate(graph.nodes):
+        layer: Any = node.callee
+        name = graph.name_of(layer)
+        arguments = [values[id(tensor)] for tensor in node.inputs]
+        here = dataclasses.replace(context, call_number=number)
+        makes_output = any(id(tensor) in final for tensor in node.outputs)
+        results: Sequence[Any]
+        if isinstance(layer, SubModel):
+            inside = dataclasses.replace(here, rng=None if here.rng is None else here.key_for(layer), call_number=0)
+            inner = forward(layer.graph, params[name], state[name], arguments, inside)
+            state[name], penalty = inner.state, penalty + inner.penalty
+            results = inner.outputs
+            logits.update({id(t): z for t, z in zip(node.outputs, inner.logits, strict=True)})
+        elif makes_output and activations.meaning_of(layer.final_activation) in _FUSED:
+            z, state[name] = layer.without_activation().apply(params[name], state[name], *arguments, context=here)
+            results = (layer.final_activation(z),)
+            logits[id(node.outputs[0])] = z
+        else:
+            output, state[name] = layer.apply(params[name], state[name], *arguments, context=here)
+            results = jax.tree.leaves(output)
+        values.update({id(tensor): result for tensor, result in zip(node.outputs, results, strict=True)})
+        penalty = penalty + _activity_penalty(layer, results, context)
+    return Pass(
+        tuple(values[id(tensor)] for tensor in graph.outputs),
+        tuple(logits.get(id(tensor)) for tensor in graph.outputs),
+        state,
+        penalty,
+    )
+
+
+_FUSED = (Meaning.PROBABILITY, Meaning.DISTRIBUTION)
+
+
+def _activity_penalty(layer: Any, results: Sequence[jax.Array], context: Context) -> jax.Array | float:
+    """Penalty on the outputs, divided by the number of rows as in Keras; rows that only pad are left out."""
+    regularizer = getattr(layer, "activity_regularizer", None)
+    if regularizer is None:
+        return 0.0
+    total: jax.Array | float = 0.0
+    for values in results:
+        rows: jax.Array | int = values.shape[0]
+        if context.row_mask is not None:
+            keep = context.row_mask.reshape(-1, *[1] * (values.ndim - 1))
+            values, rows = jnp.where(keep, values, 0), context.row_mask.sum()
+        total = total + regularizer(values) / rows
+    return total

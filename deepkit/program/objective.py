@@ -1,0 +1,214 @@
+"""Loss, penalties and metrics of one batch, in one traced step.
+
+An `Objective` is what `compile` resolves to: which loss and which metrics on which output, and whether each
+loss is computed from logits. Everything it returns for a batch is a sum over rows, so that batches of unequal
+size add up exactly; `report` divides once, at the end of the epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from deepkit.graph import Meaning
+from deepkit.layers.layer import Context, Weights
+from deepkit.losses import Loss
+from deepkit.metrics import Metric
+from deepkit.program.forward import Pass
+from deepkit.program.program import Program, is_weight
+
+Statistics = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """What one output is trained on and measured by.
+
+    Attributes:
+        name: Name of the output; the prefix of its figures where there are several outputs.
+        loss: The loss, or `None` for an output that is only measured.
+        loss_weight: Its factor in the total.
+        metrics: By history key; every row counts once.
+        weighted_metrics: By history key; rows count by their sample weight.
+    """
+
+    name: str
+    loss: Loss | None
+    loss_weight: float
+    metrics: tuple[tuple[str, Metric], ...] = ()
+    weighted_metrics: tuple[tuple[str, Metric], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Rows on the device, one array per input and per output.
+
+    Attributes:
+        inputs, targets: Arrays with the rows first.
+        weights: Per output, a weight per row, or `None`.
+        mask: Boolean per row, false for rows that only fill up; `None` if all count.
+    """
+
+    inputs: tuple[jax.Array, ...]
+    targets: tuple[jax.Array, ...]
+    weights: tuple[jax.Array | None, ...]
+    mask: jax.Array | None = None
+
+
+jax.tree_util.register_dataclass(Batch, ["inputs", "targets", "weights", "mask"], [])
+
+
+class Objective:
+    """The function that training minimises, and the figures that it reports.
+
+    Attributes:
+        keys: History key → place in the statistics, in the order in which figures are shown.
+    """
+
+    def __init__(self, program: Program, heads: tuple[Head, ...]) -> None:
+        self.program = program
+        self.heads = heads
+        self.keys = _keys(heads)
+        self._meanings = tuple(tensor.spec.meaning for tensor in program.graph.outputs)
+        self._penalised = _regularized(program)
+
+    def penalty(self, params: Weights) -> jax.Array | float:
+        """Sum of the weight penalties."""
+        total: jax.Array | float = 0.0
+        for path, regularizer in self._penalised:
+            leaf = params
+            for name in path:
+                leaf = leaf[name]
+            total = total + regularizer(leaf)
+        return total
+
+    def __call__(
+        self, params: Weights, state: Weights, batch: Batch, context: Context
+    ) -> tuple[jax.Array, tuple[tuple[jax.Array, ...], Weights, Statistics]]:
+        """`(loss, (outputs, new state, statistics))` of one batch.
+
+        The loss is Σ rowᵢ weightᵢ·lossᵢ / rows (Keras's `sum_over_batch_size`) summed over outputs with their
+        loss weights, plus activity and weight penalties.
+        """
+        context = dataclasses.replace(context, row_mask=batch.mask)
+        result = self.program.forward(params, state, batch.inputs, context)
+        rows = _row_count(batch)
+        total = result.penalty + self.penalty(params)
+        statistics: Statistics = {"rows": rows}
+        for index, head in enumerate(self.heads):
+            output, target, weights = result.outputs[index], batch.targets[index], batch.weights[index]
+            if head.loss is not None:
+                logits = self._logits(index, result)
+                if logits is None:
+                    values = head.loss.values(target, output)
+                else:
+                    values = head.loss.values_from_logits(target, logits)
+                value = _weighted_sum(values, weights, batch.mask) / rows
+                total = total + head.loss_weight * value
+                if len(self.heads) > 1:
+                    statistics[f"{head.name}/loss"] = value * rows
+            statistics.update(self._measure(index, output, target, weights, batch.mask))
+        total = jnp.asarray(total)
+        statistics["loss"] = total * rows
+        return total, (result.outputs, result.state, statistics)
+
+    def _logits(self, index: int, result: Pass) -> jax.Array | None:
+        """What the loss of this output is computed from, if not from the activated output itself."""
+        loss, meaning = self.heads[index].loss, self._meanings[index]
+        if loss is None or loss.FUSES is None:
+            return None
+        if meaning is loss.FUSES:
+            return result.logits[index]
+        # Log-probabilities are logits too: log_softmax leaves them as they are.
+        return result.outputs[index] if self._gives_logits(index) else None
+
+    def _gives_logits(self, index: int) -> bool:
+        loss, meaning = self.heads[index].loss, self._meanings[index]
+        declared = loss is not None and bool(getattr(loss, "from_logits", None))
+        return declared or (
+            meaning is Meaning.LOG_DISTRIBUTION and loss is not None and loss.FUSES is Meaning.DISTRIBUTION
+        )
+
+    def _measure(
+        self,
+        index: int,
+        output: jax.Array,
+        target: jax.Array,
+        weights: jax.Array | None,
+        mask: jax.Array | None,
+    ) -> Statistics:
+        head = self.heads[index]
+        if not (head.metrics or head.weighted_metrics):
+            return {}
+        output = jax.lax.stop_gradient(output)
+        if self._gives_logits(index) and head.loss is not None:
+            output = head.loss.probabilities(output)
+        counted = jnp.ones(output.shape[0], output.dtype) if mask is None else mask.astype(output.dtype)
+        weighted = counted if weights is None else counted * weights
+        measured = {f"{head.name}/{key}": metric.statistics(target, output, counted) for key, metric in head.metrics}
+        measured.update(
+            {f"{head.name}/{key}": metric.statistics(target, output, weighted) for key, metric in head.weighted_metrics}
+        )
+        return measured
+
+    def merge(self, left: Statistics, right: Statistics) -> Statistics:
+        """Statistics of both batches together."""
+        metrics = self._metrics()
+        return {
+            key: metrics[key].merge(left[key], right[key]) if key in metrics else left[key] + right[key] for key in left
+        }
+
+    def report(self, statistics: Statistics) -> dict[str, jax.Array]:
+        """The figures of an epoch by history key, in the order of `keys`."""
+        rows = statistics["rows"]
+        metrics = self._metrics()
+        return {
+            key: metrics[place].result(statistics[place]) if place in metrics else statistics[place] / rows
+            for key, place in self.keys.items()
+        }
+
+    def _metrics(self) -> dict[str, Metric]:
+        return {
+            f"{head.name}/{key}": metric
+            for head in self.heads
+            for key, metric in (*head.metrics, *head.weighted_metrics)
+        }
+
+
+def _keys(heads: tuple[Head, ...]) -> dict[str, str]:
+    """History key → place in the statistics: the loss first, then per output its loss and its metrics."""
+    keys = {"loss": "loss"}
+    for head in heads:
+        prefix = f"{head.name}_" if len(heads) > 1 else ""
+        if prefix and head.loss is not None:
+            keys[f"{prefix}loss"] = f"{head.name}/loss"
+        keys |= {f"{prefix}{key}": f"{head.name}/{key}" for key, _ in (*head.metrics, *head.weighted_metrics)}
+    return keys
+
+
+def _row_count(batch: Batch) -> jax.Array:
+    inputs = batch.inputs[0]
+    dtype = jnp.result_type(float) if inputs.dtype == jnp.float64 else jnp.float32
+    return jnp.asarray(inputs.shape[0], dtype) if batch.mask is None else batch.mask.sum().astype(dtype)
+
+
+def _weighted_sum(values: jax.Array, weights: jax.Array | None, mask: jax.Array | None) -> jax.Array:
+    """Σ over rows of the row's mean loss; rows that only pad are cut out, not multiplied away (0 · NaN is NaN)."""
+    values = values.reshape(values.shape[0], -1).mean(axis=1)
+    if weights is not None:
+        values = values * weights
+    if mask is not None:
+        values = jnp.where(mask, values, 0)
+    return values.sum()
+
+
+def _regularized(program: Program) -> list[tuple[tuple[str, ...], Any]]:
+    leaves = jax.tree_util.tree_leaves_with_path(program.weight_tree(), is_leaf=is_weight)
+    return [
+        (tuple(entry.key for entry in path), weight.regularizer)
+        for path, weight in leaves
+        if weight.regularizer is not None and weight.trainable
+    ]

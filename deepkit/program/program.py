@@ -1,0 +1,144 @@
+"""The pure functions of one graph: `init` and `forward` over one tree of parameters and one of state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from deepkit.graph import Graph
+from deepkit.layers.layer import Context, Layer, Weight, Weights
+from deepkit.program.forward import Pass, forward
+from deepkit.program.submodel import SubModel
+
+Path = tuple[str, ...]
+
+
+class Program:
+    """A graph compiled to pure functions. Holds no arrays.
+
+    A layer that stands in several sub-models has its weights once, at the first place (`places`); the other
+    places (`aliases`) are filled in before each pass, so that its gradient is the sum over all of them.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.places: dict[Path, Layer] = {}
+        self.aliases: dict[Path, Path] = {}
+        self._root = SubModel(graph)
+        self._place(graph, (), {})
+
+    def _place(self, graph: Graph, prefix: Path, seen: dict[int, Path]) -> None:
+        for name, layer in graph.callees.items():
+            path = (*prefix, name)
+            if id(layer) in seen:
+                self.aliases[path] = seen[id(layer)]
+                continue
+            seen[id(layer)] = path
+            self.places[path] = layer
+            if isinstance(layer, SubModel):
+                self._place(layer.graph, path, seen)
+
+    def weight_tree(self) -> Weights:
+        """Every declared `Weight`, parameters and state together, nested by layer name."""
+        return self._without_aliases(self._root.weight_tree())
+
+    def init(self, key: jax.Array) -> tuple[Weights, Weights]:
+        """Fresh `(parameters, state)`. Pure: the same key gives the same numbers."""
+        params, state = self._root.init(key)
+        return self._without_aliases(params), self._without_aliases(state)
+
+    def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
+        """One pass; see `deepkit.program.forward.Pass`."""
+        if not self.aliases:
+            return forward(self.graph, params, state, inputs, context)
+        result = forward(self.graph, self._with_aliases(params), self._with_aliases(state), inputs, context)
+        return result._replace(state=self._without_aliases(result.state))
+
+    def trainable_mask(self) -> Weights:
+        """For every parameter, whether it is trained: false below a frozen layer or sub-model."""
+        mask: Weights = {}
+        for path, layer in self.places.items():
+            ancestors = (self.places.get(path[:end]) for end in range(1, len(path)))
+            trained = layer.trainable and all(a is None or a.trainable for a in ancestors)
+            if not isinstance(layer, SubModel):
+                declared = layer.weight_tree(*self.input_specs_of(path))
+                flags = jax.tree.map(lambda w, trained=trained: trained, parameters_of(declared), is_leaf=is_weight)
+                put(mask, path, flags)
+        return mask
+
+    def input_specs_of(self, path: Path) -> Any:
+        """Specs of the tensors on which the layer at this place is called."""
+        graph = self.graph
+        for name in path[:-1]:
+            graph = graph.callees[name].graph
+        return graph.input_specs_of(graph.callees[path[-1]])
+
+    def _with_aliases(self, tree: Weights) -> Weights:
+        full = _copy(tree)
+        for place, source in self.aliases.items():
+            put(full, place, get(full, source))
+        return full
+
+    def _without_aliases(self, tree: Weights) -> Weights:
+        if not self.aliases:
+            return tree
+        pruned = _copy(tree)
+        for place in self.aliases:
+            del get(pruned, place[:-1])[place[-1]]
+        return pruned
+
+
+def is_weight(leaf: Any) -> bool:
+    """Leaf test for trees of declared weights."""
+    return isinstance(leaf, Weight)
+
+
+def parameters_of(declared: Weights) -> Weights:
+    """The trainable part of a tree of declared weights; layers without parameters keep an empty branch."""
+    return {
+        name: parameters_of(item) if isinstance(item, dict) else item
+        for name, item in declared.items()
+        if isinstance(item, dict) or item.trainable
+    }
+
+
+def get(tree: Weights, path: Path) -> Any:
+    """The branch at a path."""
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+def put(tree: Weights, path: Path, branch: Any) -> None:
+    """Set the branch at a path, in place."""
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+    tree[path[-1]] = branch
+
+
+def _copy(tree: Weights) -> Weights:
+    return {name: _copy(item) if isinstance(item, dict) else item for name, item in tree.items()}
+
+
+def partition(params: Weights, mask: Weights) -> tuple[Weights, Weights]:
+    """`(trained, rest)`: the parameters whose mask is true, and all others with every branch kept."""
+    trained: Weights = {}
+    rest: Weights = {}
+    for name, item in params.items():
+        if isinstance(item, dict):
+            inner, rest[name] = partition(item, mask[name])
+            if inner:
+                trained[name] = inner
+        else:
+            (trained if mask[name] else rest)[name] = item
+    return trained, rest
+
+
+def combine(trained: Weights, rest: Weights) -> Weights:
+    """The inverse of `partition`."""
+    merged = dict(rest)
+    for name, item in trained.items():
+        merged[name] = combine(item, rest[name]) if isinstance(item, dict) else item
+    return merged

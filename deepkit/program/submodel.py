@@ -1,0 +1,57 @@
+"""A whole graph in the place of a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from deepkit.errors import DeepkitValueError
+from deepkit.graph import Graph, Spec
+from deepkit.layers.layer import Layer, Weights
+
+
+class SubModel(Layer):
+    """What a model is when it is called on tensors: its weights are a tree, one branch per layer inside."""
+
+    graph: Graph
+
+    def output_specs(self, *inputs: Spec) -> Any:
+        """Specs of the graph's outputs, after its layers have checked the inputs they are called on."""
+        self._check_inputs(inputs)
+        known = {id(tensor): spec for tensor, spec in zip(self.graph.inputs, inputs, strict=True)}
+        for node in self.graph.nodes:
+            specs = jax.tree.leaves(
+                node.callee.output_specs(*(known[id(tensor)] for tensor in node.inputs)),  # type: ignore[union-attr]
+                is_leaf=lambda leaf: isinstance(leaf, Spec),
+            )
+            known.update({id(tensor): spec for tensor, spec in zip(node.outputs, specs, strict=True)})
+        return jax.tree.unflatten(self.graph.output_structure, [known[id(tensor)] for tensor in self.graph.outputs])
+
+    def weight_tree(self, *inputs: Spec) -> Weights:
+        """Declared weights, nested by layer name."""
+        return {
+            name: layer.weight_tree(*self.graph.input_specs_of(layer)) for name, layer in self.graph.callees.items()
+        }
+
+    def init(self, key: jax.Array, *inputs: Spec) -> tuple[Weights, Weights]:
+        """Fresh `(parameters, state)`, nested by layer name; every layer draws from a key of its own."""
+        params, state = {}, {}
+        layers = self.graph.callees.items()
+        for subkey, (name, layer) in zip(jax.random.split(key, max(len(layers), 1)), layers, strict=False):
+            params[name], state[name] = layer.init(subkey, *self.graph.input_specs_of(layer))
+        return params, state
+
+    @property
+    def final_activation(self) -> Any:
+        """Never taken off from outside: `forward` looks into the graph instead."""
+        return None
+
+    def _check_inputs(self, inputs: tuple[Spec, ...]) -> None:
+        declared = [tensor.shape for tensor in self.graph.inputs]
+        given = [spec.shape for spec in inputs]
+        if declared != given:
+            raise DeepkitValueError(
+                f"{self.label} was declared with inputs of shape {declared} and called on {given}. "
+                "Call it on tensors of the declared shapes, in the declared order."
+            )

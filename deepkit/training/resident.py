@@ -1,0 +1,101 @@
+"""The strategy for data that fits on the device: the whole run is one compiled program.
+
+The program trains from where the state stands until a given epoch and step, which are arguments. So one
+executable serves every length of chunk, from a single batch to all epochs, and gives the same bits whatever
+the chunking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from deepkit.program.objective import Batch
+from deepkit.training.state import TrainState
+from deepkit.training.steps import Steps, epoch_key
+
+Advance = Callable[..., TrainState]
+
+
+def make_advance(steps: Steps, batch_size: int, shuffle: bool, validation_batch_size: int, with_rate: bool) -> Advance:
+    """`advance(state, rows, validation, until_epoch, until_step) -> state`, compiled on its first call.
+
+    An epoch ends (validation, transitions, history) only if `until_epoch` lies behind it. The state is donated.
+    """
+
+    def advance(
+        s: TrainState, rows: Batch, validation: Batch | None, until_epoch: jax.Array, until_step: jax.Array
+    ) -> TrainState:
+        count = rows.inputs[0].shape[0]
+        batches = -(-count // batch_size)
+
+        def unfinished(s: TrainState) -> jax.Array:
+            ahead = (s.epoch < until_epoch) | ((s.epoch == until_epoch) & (s.step < until_step))
+            return ahead & ~s.stop
+
+        def one_epoch(s: TrainState) -> TrainState:
+            limit = jnp.where(s.epoch == until_epoch, until_step, batches)
+            if batches == 1:
+                batch_of = lambda _: rows  # noqa: E731
+            else:
+                order = _order(epoch_key(s), count, batches * batch_size, shuffle)
+                batch_of = lambda step: _gather(rows, order, step, batch_size)  # noqa: E731
+            s = jax.lax.while_loop(
+                lambda s: s.step < jnp.minimum(limit, batches),
+                lambda s: steps.train_batch(s, batch_of(s.step)),
+                s,
+            )
+            return jax.lax.cond(
+                (s.step == batches) & (s.epoch < until_epoch),
+                lambda s: steps.end_epoch(s, validation, validation_batch_size, with_rate),
+                lambda s: s,
+                s,
+            )
+
+        return jax.lax.while_loop(unfinished, one_epoch, s)
+
+    return jax.jit(advance, donate_argnums=0)
+
+
+def _order(key: jax.Array, count: int, length: int, shuffle: bool) -> jax.Array:
+    """Row numbers of an epoch in the order of training; filled up to whole batches with row 0, which is masked.
+
+    Sorting random bits compiles faster and runs as fast as `jax.random.permutation`, which sorts several times;
+    two equal 32-bit numbers keep their order, which no epoch of fewer than millions of rows can notice.
+    """
+    order = jnp.argsort(jax.random.bits(jax.random.fold_in(key, 0), (count,))) if shuffle else jnp.arange(count)
+    return jnp.concatenate([order, jnp.zeros(length - count, order.dtype)])
+
+
+def _gather(rows: Batch, order: jax.Array, step: jax.Array, batch_size: int) -> Batch:
+    count = rows.inputs[0].shape[0]
+    chosen = jax.lax.dynamic_slice(order, (step * batch_size,), (batch_size,))
+    batch = jax.tree.map(lambda array: array[chosen], rows)
+    mask = None if count % batch_size == 0 else step * batch_size + jnp.arange(batch_size) < count
+    return Batch(batch.inputs, batch.targets, batch.weights, mask)
+
+
+class Resident:
+    """Rows on the device, and the program that trains on them."""
+
+    def __init__(self, advance: Advance, rows: Batch, validation: Batch | None, batch_size: int) -> None:
+        self._advance = advance
+        self._rows = rows
+        self._validation = validation
+        self.steps_per_epoch: int | None = -(-rows.inputs[0].shape[0] // batch_size)
+
+    def advance(self, s: TrainState, until_epoch: int, until_step: int) -> TrainState:
+        """Train until `until_step` steps of epoch `until_epoch` are done, and wait for it."""
+        s = self._advance(s, self._rows, self._validation, until_epoch, until_step)
+        return jax.block_until_ready(s)
+
+
+def batch_shapes(rows: Batch, batch_size: int) -> Batch:
+    """The shapes of a training batch of these rows."""
+    count = rows.inputs[0].shape[0]
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct((batch_size, *a.shape[1:]), a.dtype), rows)
+    mask: Any = None if count % batch_size == 0 else jax.ShapeDtypeStruct((batch_size,), jnp.bool_)
+    return Batch(shapes.inputs, shapes.targets, shapes.weights, mask)

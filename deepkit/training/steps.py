@@ -1,0 +1,208 @@
+"""The two moves of training, pure: one batch, and the end of an epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from deepkit.layers.layer import Context, Weights
+from deepkit.optimizers import Optimizer
+from deepkit.program.objective import Batch, Objective, Statistics
+from deepkit.program.program import combine, get, is_weight, partition
+from deepkit.training.state import HISTORY_CAPACITY, TrainState
+from deepkit.training.transitions import Epoch, Transition
+
+
+class Shapes(NamedTuple):
+    """What a run's buffers look like.
+
+    Attributes:
+        statistics: A batch's statistics as `jax.ShapeDtypeStruct`s.
+        figures: Shape of every figure of an epoch by history key, in the order of a history row.
+    """
+
+    statistics: Statistics
+    figures: dict[str, tuple[int, ...]]
+
+
+class Carried(NamedTuple):
+    """What goes on from one `fit` to the next."""
+
+    optimizer: Any
+    iteration: jax.Array
+    epoch: jax.Array
+
+
+class Steps:
+    """What the strategies (resident, streaming) are made of. Pure functions; all choices are fixed here.
+
+    Args:
+        objective: Loss, penalties and metrics.
+        optimizer: Turns gradients into updates; its learning rate comes from the train state.
+        trainable: Mask over the parameters.
+        transitions: What happens at the end of an epoch inside the program.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: Optimizer,
+        trainable: Weights,
+        transitions: tuple[Transition, ...],
+    ) -> None:
+        self.objective = objective
+        self.optimizer = optimizer
+        self.trainable = trainable
+        self.transitions = transitions
+        self._constraints = [
+            (tuple(entry.key for entry in path), weight.constraint)
+            for path, weight in jax.tree_util.tree_leaves_with_path(objective.program.weight_tree(), is_leaf=is_weight)
+            if weight.constraint is not None and get(trainable, tuple(entry.key for entry in path))
+        ]
+
+    def shapes(self, params: Weights, state: Weights, batch: Batch, *, validated: bool, with_rate: bool) -> Shapes:
+        """Shapes of the statistics and of an epoch's figures, found without computing anything."""
+        context = Context(training=True, rng=jax.random.key(0))
+
+        def measure(params: Weights, state: Weights, batch: Batch) -> tuple[Statistics, list[jax.Array]]:
+            statistics = self.objective(params, state, batch, context)[1][2]
+            return statistics, list(self.objective.report(statistics).values())
+
+        statistics, leaves = jax.eval_shape(measure, params, state, batch)
+        figures = {key: leaf.shape for key, leaf in zip(self.objective.keys, leaves, strict=True)}
+        if validated:
+            figures |= {f"val_{name}": shape for name, shape in figures.items()}
+        return Shapes(statistics, figures | ({"learning_rate": ()} if with_rate else {}))
+
+    def begin(
+        self,
+        weights: tuple[Weights, Weights] | None,
+        seed: jax.Array | int,
+        learning_rate: jax.Array | float,
+        carried: Carried | None,
+        shapes: Shapes,
+    ) -> TrainState:
+        """The state before the first step of a run.
+
+        Args:
+            weights: `(parameters, state)` to start from, copied; `None` draws them, as `model.init(key(seed))` does.
+            seed: Of the weights, of the order of the rows, and of everything random in the layers.
+            learning_rate: Of the first step.
+            carried: What an earlier run left: then training goes on from there. `None` starts afresh.
+            shapes: From `shapes`.
+        """
+        key = jax.random.key(seed)
+        params, state = self.objective.program.init(key) if weights is None else weights
+        trained, frozen = partition(jax.tree.map(jnp.copy, params), self.trainable)
+        if carried is None:
+            carried = Carried(self.optimizer.init(trained), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+        carried = jax.tree.map(jnp.copy, carried)
+        width = sum(map(math.prod, shapes.figures.values()))
+        before = Epoch(
+            carried.epoch, {}, trained, jax.tree.map(jnp.copy, state),
+            jnp.asarray(learning_rate, jnp.float32), jnp.zeros((), bool),
+        )  # fmt: skip
+        memories = tuple(transition.start(before) for transition in self.transitions)
+        return TrainState(
+            trained=trained, frozen=frozen, state=before.state, optimizer=carried.optimizer,
+            memories=jax.tree.map(jnp.copy, memories), learning_rate=before.learning_rate,
+            iteration=carried.iteration, epoch=carried.epoch, step=jnp.zeros((), jnp.int32), stop=before.stop,
+            statistics=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes.statistics),
+            history=jnp.zeros((HISTORY_CAPACITY, width), jnp.float32), key=jax.random.fold_in(key, 1),
+        )  # fmt: skip
+
+    def train_batch(self, s: TrainState, batch: Batch) -> TrainState:
+        """One gradient step."""
+        context = Context(training=True, rng=jax.random.fold_in(epoch_key(s), s.step + 1))
+
+        def loss(trained: Weights) -> tuple[jax.Array, tuple[Weights, Statistics]]:
+            value, (_, state, statistics) = self.objective(combine(trained, s.frozen), s.state, batch, context)
+            return value, (state, statistics)
+
+        gradients, (state, statistics) = jax.grad(loss, has_aux=True)(s.trained)
+        rate = s.learning_rate
+        if self.optimizer.scheduled:
+            rate = jnp.asarray(self.optimizer.schedule(s.iteration), jnp.float32)
+        updates, optimizer = self.optimizer.update(gradients, s.optimizer, s.trained, rate)
+        trained = jax.tree.map(lambda p, u: p + u.astype(p.dtype), s.trained, updates)
+        return s.replace(
+            trained=self._constrain(trained), state=state, optimizer=optimizer, learning_rate=rate,
+            iteration=s.iteration + 1, step=s.step + 1,
+            statistics=self.objective.merge(s.statistics, statistics),
+        )  # fmt: skip
+
+    def _constrain(self, trained: Weights) -> Weights:
+        for path, constraint in self._constraints:
+            trained = _replaced(trained, path, constraint(get(trained, path)))
+        return trained
+
+    def evaluate(self, params: Weights, state: Weights, rows: Batch, batch_size: int) -> Statistics:
+        """Statistics over all rows in evaluation mode, in batches so that memory stays bounded."""
+        count = rows.inputs[0].shape[0]
+
+        def measure(batch: Batch) -> Statistics:
+            return self.objective(params, state, batch, Context())[1][2]
+
+        if count <= batch_size:
+            return measure(rows)
+        batches = -(-count // batch_size)
+
+        def add(number: jax.Array, total: Statistics) -> Statistics:
+            return self.objective.merge(total, measure(take(rows, number, batch_size)))
+
+        shapes = jax.eval_shape(lambda: measure(take(rows, 0, batch_size)))
+        empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.fori_loop(0, batches, add, empty)
+
+    def end_epoch(
+        self, s: TrainState, validation: Batch | None, validation_batch_size: int, with_rate: bool
+    ) -> TrainState:
+        """Validation, transitions, and the epoch's row in the history."""
+        figures = self._figures(s, validation, validation_batch_size, with_rate)
+        epoch = Epoch(s.epoch, figures, s.trained, s.state, s.learning_rate, s.stop)
+        memories = []
+        for transition, memory in zip(self.transitions, s.memories, strict=True):
+            memory, epoch = transition.step(memory, epoch)
+            memories.append(memory)
+        row = jnp.concatenate([jnp.ravel(jnp.asarray(value, s.history.dtype)) for value in figures.values()])
+        return s.replace(
+            trained=epoch.trained, state=epoch.state, learning_rate=epoch.learning_rate, stop=epoch.stop,
+            memories=tuple(memories), epoch=s.epoch + 1, step=jnp.zeros_like(s.step),
+            statistics=jax.tree.map(jnp.zeros_like, s.statistics),
+            history=jax.lax.dynamic_update_slice(s.history, row[None], (s.epoch % HISTORY_CAPACITY, 0)),
+        )  # fmt: skip
+
+    def _figures(
+        self, s: TrainState, validation: Batch | None, validation_batch_size: int, with_rate: bool
+    ) -> dict[str, jax.Array]:
+        figures = self.objective.report(s.statistics)
+        if validation is not None:
+            params = combine(s.trained, s.frozen)
+            measured = self.evaluate(params, s.state, validation, validation_batch_size)
+            figures.update({f"val_{key}": value for key, value in self.objective.report(measured).items()})
+        if with_rate:
+            figures["learning_rate"] = s.learning_rate
+        return figures
+
+
+def epoch_key(s: TrainState) -> jax.Array:
+    """The key of the running epoch: made from its number alone, so that it is the same however the epoch is reached."""
+    return jax.random.fold_in(s.key, s.epoch)
+
+
+def take(rows: Batch, number: jax.Array | int, batch_size: int) -> Batch:
+    """Batch `number` of the rows in their order; the last one filled up with copies of the last row, masked."""
+    count = rows.inputs[0].shape[0]
+    positions = number * batch_size + jnp.arange(batch_size)
+    batch = jax.tree.map(lambda array: array[jnp.minimum(positions, count - 1)], rows)
+    mask = None if count % batch_size == 0 else positions < count
+    return Batch(batch.inputs, batch.targets, batch.weights, mask)
+
+
+def _replaced(tree: Weights, path: tuple[str, ...], leaf: jax.Array) -> Weights:
+    if len(path) == 1:
+        return {**tree, path[0]: leaf}
+    return {**tree, path[0]: _replaced(tree[path[0]], path[1:], leaf)}

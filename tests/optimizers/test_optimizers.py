@@ -1,0 +1,485 @@
+"""Every optimizer goes through the same harness; parity is measured against Keras 3 on JAX."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import optax
+import pytest
+
+from deepkit import optimizers
+from deepkit.configuration import decode, encode
+from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError
+from deepkit.optimizers import schedules
+
+VOCABULARY = {f"optimizers.{name}": getattr(optimizers, name) for name in optimizers.__all__}
+
+# Class name and arguments; Keras takes the same ones.
+CASES = [
+    ("SGD", {}),
+    ("SGD", {"learning_rate": 0.05, "momentum": 0.9}),
+    ("SGD", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"learning_rate": 0.05, "momentum": 0.5, "weight_decay": 0.1, "global_clipnorm": 0.1}),
+    ("RMSprop", {}),
+    ("RMSprop", {"learning_rate": 0.01, "rho": 0.8, "momentum": 0.7}),
+    ("RMSprop", {"learning_rate": 0.01, "centered": True, "epsilon": 1e-3}),
+    ("RMSprop", {"learning_rate": 0.01, "centered": True, "momentum": 0.5, "clipvalue": 0.05}),
+    ("Adam", {}),
+    ("Adam", {"learning_rate": 0.03, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-4}),
+    ("Adam", {"learning_rate": 0.03, "amsgrad": True}),
+    ("Adam", {"learning_rate": 0.03, "weight_decay": 0.05, "clipnorm": 0.1}),
+    ("Adam", {"learning_rate": 0.03, "use_ema": True, "ema_momentum": 0.8}),
+    ("AdamW", {}),
+    ("AdamW", {"learning_rate": 0.03, "weight_decay": 0.3, "amsgrad": True, "use_ema": True}),
+    ("Adamax", {}),
+    ("Adamax", {"learning_rate": 0.03, "beta_1": 0.8, "beta_2": 0.9, "weight_decay": 0.1}),
+    ("Nadam", {}),
+    ("Nadam", {"learning_rate": 0.03, "beta_1": 0.95, "weight_decay": 0.1}),
+    ("Adagrad", {}),
+    ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.0, "global_clipnorm": 0.2}),
+    ("Adadelta", {}),
+    ("Adadelta", {"learning_rate": 1.0, "rho": 0.9, "weight_decay": 0.01}),
+    ("Adafactor", {}),
+    ("Adafactor", {"learning_rate": 0.5, "clip_threshold": 0.7, "beta_2_decay": -0.6, "weight_decay": 0.05}),
+    ("Ftrl", {"learning_rate": 0.01}),
+    ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.02, "beta": 0.3}),
+    (
+        "Ftrl",
+        {
+            "learning_rate": 0.1,
+            "learning_rate_power": -0.7,
+            "initial_accumulator_value": 0.5,
+            "l2_regularization_strength": 0.3,
+            "l2_shrinkage_regularization_strength": 0.02,
+            "weight_decay": 0.1,
+        },
+    ),
+    ("Lion", {}),
+    ("Lion", {"learning_rate": 0.01, "beta_1": 0.8, "weight_decay": 0.2}),
+    ("Lamb", {}),
+    ("Lamb", {"learning_rate": 0.03, "weight_decay": 0.1}),
+    ("Muon", {}),
+    ("Muon", {"learning_rate": 0.02, "nesterov": False, "rms_rate": None, "adam_lr_ratio": 0.5}),
+    ("Muon", {"weight_decay": None, "exclude_layers": ["output"], "ns_steps": 3}),
+    ("Muon", {"adam_weight_decay": None, "weight_decay": 0.5, "use_ema": True}),
+    ("ScheduleFreeAdamW", {}),
+    ("ScheduleFreeAdamW", {"learning_rate": 0.05, "warmup_steps": 5, "weight_decay": 0.1}),
+]
+each_case = pytest.mark.parametrize(("name", "arguments"), CASES, ids=lambda value: str(value))
+
+
+def start(dtype=np.float32):
+    """A two-layer network with a layer that has no parameters, as nested dictionaries."""
+    random = np.random.default_rng(0)
+    return {
+        "hidden": {
+            "bias": np.zeros(5, dtype),
+            "kernel": random.normal(0, 0.5, (6, 5)).astype(dtype),
+        },
+        "noise": {},
+        "output": {
+            "bias": random.normal(0, 0.1, 3).astype(dtype),
+            "kernel": random.normal(0, 0.5, (5, 3)).astype(dtype),
+        },
+    }
+
+
+def loss(params):
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(16, 6)).astype("float32"), random.normal(size=(16, 3)).astype("float32")
+    hidden = jnp.tanh(x @ params["hidden"]["kernel"] + params["hidden"]["bias"])
+    return jnp.mean(jnp.square(hidden @ params["output"]["kernel"] + params["output"]["bias"] - y))
+
+
+gradient_of_loss = jax.jit(jax.grad(loss))
+
+
+def given_gradients(params, step):
+    """Gradients of many sizes, 0 and some as small as epsilon among them."""
+    random = np.random.default_rng(step)
+
+    def draw(p):
+        sizes = 10.0 ** random.integers(-8, 2, p.shape) * (random.random(p.shape) > 0.1)
+        return jnp.asarray(random.normal(size=p.shape) * sizes, p.dtype)
+
+    return jax.tree.map(draw, params)
+
+
+def make(name, arguments):
+    return getattr(optimizers, name)(**arguments)
+
+
+def train(optimizer, gradients, steps=20, rate=None):
+    params = jax.tree.map(jnp.asarray, start())
+    state = optimizer.init(params)
+    update = jax.jit(optimizer.update)
+    for step in range(steps):
+        rate_now = optimizer.schedule(step) if rate is None else rate
+        updates, state = update(gradients(params, step), state, params, rate_now)
+        params = optax.apply_updates(params, updates)
+    return optimizer.averaged(state, params)
+
+
+def train_with_keras(optimizer, gradients, steps=20):
+    values, structure = jax.tree_util.tree_flatten_with_path(start())
+    variables = []
+    for path, value in values:
+        with keras.name_scope(path[0].key):
+            variables.append(keras.Variable(value, name=path[1].key))
+    for step in range(steps):
+        params = jax.tree.unflatten(structure, [variable.value for variable in variables])
+        optimizer.apply(jax.tree.leaves(gradients(params, step)), variables)
+    optimizer.finalize_variable_values(variables)
+    return jax.tree.unflatten(structure, [variable.value for variable in variables])
+
+
+def assert_close(left, right, tolerance=1e-5):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), left, right)
+
+
+@each_case
+def test_twenty_training_steps_like_keras(name, arguments):
+    ours = train(make(name, arguments), lambda params, step: gradient_of_loss(params))
+    theirs = train_with_keras(
+        getattr(keras.optimizers, name)(**arguments), lambda params, step: gradient_of_loss(params)
+    )
+    assert_close(ours, theirs)
+    moved = jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), ours, start()))
+    assert min(moved) > 1e-5 or name == "Adadelta"
+
+
+@each_case
+def test_twenty_given_gradients_like_keras(name, arguments):
+    ours = train(make(name, arguments), given_gradients)
+    assert_close(ours, train_with_keras(getattr(keras.optimizers, name)(**arguments), given_gradients))
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
+def test_defaults_are_those_of_keras(name):
+    theirs = getattr(keras.optimizers, name)().get_config()
+    ours = getattr(optimizers, name)()
+    for field, value in theirs.items():
+        if field == "exclude_layers":
+            assert ours.exclude_layers == ()
+        elif hasattr(ours, field):
+            assert getattr(ours, field) == pytest.approx(value, rel=1e-6), field
+        else:
+            assert field in {
+                "name",
+                "ema_overwrite_frequency",
+                "loss_scale_factor",
+                "gradient_accumulation_steps",
+            }
+
+
+@each_case
+def test_round_trip_through_json(name, arguments):
+    optimizer = make(name, arguments)
+    again = decode(json.loads(json.dumps(encode(optimizer))), VOCABULARY)
+    assert again == optimizer
+    assert hash(again) == hash(optimizer)
+    assert make(name, {**arguments, "learning_rate": 0.123}) != optimizer
+
+
+@each_case
+def test_vmapped_runs_equal_single_runs(name, arguments):
+    optimizer = make(name, arguments)
+    rates = [0.01, 0.03]
+
+    def two_steps(rate):
+        params = jax.tree.map(jnp.asarray, start())
+        state = optimizer.init(params)
+        for step in range(2):
+            updates, state = optimizer.update(given_gradients(params, step), state, params, rate)
+            params = optax.apply_updates(params, updates)
+        return optimizer.averaged(state, params)
+
+    together = jax.jit(jax.vmap(two_steps))(jnp.asarray(rates))
+    for index, rate in enumerate(rates):
+        assert_close(jax.tree.map(lambda value: value[index], together), two_steps(rate), 1e-6)
+
+
+@each_case
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_updates_have_the_dtype_of_the_parameters(name, arguments, dtype):
+    with jax.enable_x64(True):
+        optimizer = make(name, arguments)
+        params = jax.tree.map(lambda p: jnp.asarray(p, dtype), start(np.float64))
+        state = optimizer.init(params)
+        updates, after = jax.eval_shape(optimizer.update, params, state, params, optimizer.schedule(0))
+        assert {leaf.dtype for leaf in jax.tree.leaves(updates)} == {jnp.dtype(dtype)}
+        # The state keeps its shapes and dtypes, so that it can be carried through lax.scan.
+        assert jax.tree.map(lambda s: (s.shape, s.dtype), after) == jax.tree.map(
+            lambda s: (s.shape, s.dtype), state
+        )
+
+
+@each_case
+def test_a_new_rate_does_not_retrace(name, arguments):
+    optimizer = make(name, arguments)
+    traces = []
+
+    @jax.jit
+    def update(gradients, state, params, rate):
+        traces.append(1)
+        return optimizer.update(gradients, state, params, rate)
+
+    params = jax.tree.map(jnp.asarray, start())
+    state = optimizer.init(params)
+    small, state = update(params, state, params, jnp.float32(0.001))
+    for rate in (0.01, 0.5):
+        optimizer.learning_rate = rate
+        _, state = update(params, state, params, optimizer.schedule(0))
+    large, _ = update(params, optimizer.init(params), params, jnp.float32(0.01))
+    assert len(traces) == 1
+    assert any(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), small, large)))
+
+
+@each_case
+def test_a_tree_without_parameters(name, arguments):
+    optimizer = make(name, arguments)
+    params = {"noise": {}, "flatten": {}}
+    state = optimizer.init(params)
+    updates, state = jax.jit(optimizer.update)(params, state, params, 0.1)
+    assert updates == params
+    assert optimizer.averaged(state, params) == params
+
+
+@each_case
+def test_state_and_parameters_may_both_be_donated(name, arguments):
+    optimizer = make(name, arguments)
+    params = jax.tree.map(jnp.asarray, start())
+    state = optimizer.init(params)
+    buffers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((params, state))]
+    assert len(set(buffers)) == len(buffers)
+
+
+def test_minimising_a_parabola_in_float64():
+    """A1: (w − 5)² from 0, 100 steps of rate 0.1."""
+    with jax.enable_x64(True):
+
+        def minimise(optimizer):
+            w = jnp.float64(0.0)
+            state = optimizer.init(w)
+            for step in range(100):
+                updates, state = optimizer.update(2 * (w - 5), state, w, optimizer.schedule(step))
+                w = optax.apply_updates(w, updates)
+            assert w.dtype == jnp.float64
+            return float(w)
+
+        assert minimise(optimizers.SGD(0.1)) == pytest.approx(4.999999998981, abs=1e-12)
+        assert minimise(optimizers.Adam(0.1, epsilon=1e-8)) == pytest.approx(5.03900403, abs=1e-7)
+
+
+def test_global_clipping_keeps_the_direction():
+    """D11: norm 100, clip 10 → norm 10."""
+    gradient = {"a": jnp.asarray([60.0, 0.0]), "b": jnp.asarray([[0.0, 80.0]])}
+    clipped = optimizers.SGD(global_clipnorm=10).clip(gradient)
+    assert_close(clipped, {"a": [6.0, 0.0], "b": [[0.0, 8.0]]}, 1e-6)
+    assert float(optax.global_norm(clipped)) == pytest.approx(10, rel=1e-6)
+    assert_close(optimizers.SGD(global_clipnorm=200).clip(gradient), gradient, 0)
+    assert_close(optimizers.SGD(clipnorm=10).clip(gradient), {"a": [10.0, 0.0], "b": [[0.0, 10.0]]}, 1e-6)
+    assert_close(optimizers.SGD(clipvalue=70).clip(gradient), {"a": [60.0, 0.0], "b": [[0.0, 70.0]]}, 0)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_two_forms_of_momentum(nesterov):
+    """C21: averaging at η/(1−β) is the heavy ball at η; under a steady gradient it keeps the rate η."""
+    heavy = train(optimizers.SGD(0.02, 0.9, nesterov), lambda params, step: gradient_of_loss(params))
+    averaging = train(
+        optimizers.SGD(0.2, 0.9, nesterov, averaging=True), lambda params, step: gradient_of_loss(params)
+    )
+    assert_close(heavy, averaging)
+
+    def speed(optimizer):
+        w, state = jnp.zeros(()), optimizer.init(jnp.zeros(()))
+        for _ in range(300):
+            updates, state = optimizer.update(jnp.ones(()), state, w, 0.1)
+        return -float(updates)
+
+    assert speed(optimizers.SGD(0.1, 0.9, nesterov)) == pytest.approx(0.1 / (1 - 0.9), rel=1e-4)
+    assert speed(optimizers.SGD(0.1, 0.9, nesterov, averaging=True)) == pytest.approx(0.1, rel=1e-4)
+
+
+def test_weight_decay_is_decoupled_and_masked():
+    optimizer = optimizers.Adam(0.1, weight_decay=0.5, weight_decay_exclude=("bias",))
+    params = jax.tree.map(jnp.asarray, start())
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = optimizer.update(zeros, optimizer.init(params), params, 0.1)
+    assert_close(updates["output"]["kernel"], -0.1 * 0.5 * params["output"]["kernel"], 1e-7)
+    assert_close(updates["output"]["bias"], jnp.zeros(3), 0)
+
+
+def test_the_average_follows_the_parameters():
+    optimizer = optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75)
+    w = jnp.float32(10.0)
+    state = optimizer.init(w)
+    assert float(optimizer.averaged(state, w)) == 10.0
+    for expected_w, expected_average in ((9.0, 9.0), (8.0, 0.75 * 9 + 0.25 * 8)):
+        updates, state = optimizer.update(jnp.float32(1.0), state, w, 1.0)
+        w = optax.apply_updates(w, updates)
+        assert float(w) == expected_w
+        assert float(optimizer.averaged(state, w)) == pytest.approx(expected_average)
+    plain = optimizers.SGD(1.0)
+    assert plain.averaged(plain.init(w), w) is w
+
+
+def test_ftrl_makes_weak_weights_exactly_zero():
+    after = train(
+        optimizers.Ftrl(0.1, l1_regularization_strength=5.0), lambda params, step: gradient_of_loss(params)
+    )
+    assert float(jnp.abs(after["hidden"]["kernel"]).max()) == 0.0
+
+
+def test_adafactor_leaves_a_scheduled_rate_alone():
+    gradient = jnp.full(4, 0.3)
+    params = jnp.full(4, 2.0)
+
+    def fourth_update(optimizer):
+        state = optimizer.init(params)
+        for _ in range(4):
+            updates, state = optimizer.update(gradient, state, params, 1.0)
+        return -float(updates[0])
+
+    assert fourth_update(optimizers.Adafactor(1.0)) == pytest.approx(2.0 * 0.5, rel=1e-5)
+    assert fourth_update(optimizers.Adafactor(1.0, relative_step=False)) == pytest.approx(2.0, rel=1e-5)
+    assert fourth_update(optimizers.Adafactor(schedules.Constant(1.0))) == pytest.approx(2.0, rel=1e-5)
+
+
+def test_muon_makes_the_singular_values_equal():
+    optimizer = optimizers.Muon(rms_rate=None, weight_decay=None, ns_steps=10)
+    matrix = jnp.asarray(np.random.default_rng(0).normal(size=(20, 4)), "float32") * jnp.asarray(
+        [100.0, 10.0, 1.0, 1.0]
+    )
+    updates, _ = optimizer.update(matrix, optimizer.init(matrix), matrix, 1.0)
+    values = np.linalg.svd(np.asarray(updates), compute_uv=False)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+
+
+def test_muon_leaves_embeddings_to_adam():
+    params = {"embedding": {"table": jnp.ones((3, 4))}, "dense": {"kernel": jnp.ones((3, 4))}}
+    gradients = jax.tree.map(lambda p: p * jnp.arange(1.0, 5.0), params)
+    optimizer = optimizers.Muon(1.0, weight_decay=None)
+    updates, _ = optimizer.update(gradients, optimizer.init(params), params, 1.0)
+    assert_close(updates["embedding"]["table"], -jnp.ones((3, 4)), 1e-4)
+    assert float(jnp.abs(updates["dense"]["kernel"] + 1).max()) > 0.1
+
+
+@pytest.mark.parametrize("name", sorted(optimizers.OPTIMIZERS))
+def test_get_by_name(name):
+    optimizer = optimizers.get(name)
+    assert type(optimizer) is optimizers.OPTIMIZERS[name]
+    assert optimizers.get(type(optimizer).__name__) == optimizer
+    assert optimizers.get(type(optimizer)) == optimizer
+    assert optimizers.get(optimizer) is optimizer
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("adm", "adam"), ("RMSprp", "rmsprop"), ("sdg", "sgd")])
+def test_a_misspelt_name_gets_the_right_one(wrong, right):
+    with pytest.raises(DeepkitValueError, match=f"{wrong}.*Did you mean '{right}'"):
+        optimizers.get(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, 0.01, keras.optimizers.SGD, lambda step: 0.1])
+def test_get_refuses_what_is_no_optimizer(wrong):
+    with pytest.raises(DeepkitTypeError):
+        optimizers.get(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (-0.1, r"SGD\(learning_rate=-0.1\).*at least 0"),
+        ("fast", r"SGD\(learning_rate='fast'\).*got str.*0\.01"),
+        (float("nan"), r"learning_rate=nan.*finite"),
+        (float("inf"), r"learning_rate=inf.*finite"),
+        ([0.1, 0.01], r"got list"),
+        (np.asarray([0.1, 0.2]), r"got ndarray"),
+        (None, r"got NoneType"),
+        (True, r"got bool"),
+        (lambda: 0.1, r"takes one argument, the step"),
+        (lambda step: 0.1 if step < 10 else 0.01, r"jnp.where"),
+        (lambda step: jnp.asarray([step, 0.1]), r"returns one number"),
+        (schedules.CosineDecay, r"takes one argument, the step"),
+    ],
+)
+def test_a_rate_that_cannot_work(wrong, message):
+    with pytest.raises(DeepkitError, match=message):
+        optimizers.SGD(wrong)
+    settable = optimizers.SGD()
+    with pytest.raises(DeepkitError, match=message):
+        settable.learning_rate = wrong
+
+
+def test_a_traced_rate_is_explained():
+    with pytest.raises(DeepkitTypeError, match=r"argument of update"):
+        jax.jit(lambda rate: optimizers.SGD(rate).schedule(0))(0.1)
+
+
+@pytest.mark.parametrize("rate", [0, 1, 0.1, np.float32(0.1), np.asarray(0.1), jnp.float32(0.1)])
+def test_a_rate_that_works(rate):
+    optimizer = optimizers.Adam(rate)
+    assert isinstance(optimizer.learning_rate, float)
+    assert float(optimizer.schedule(7)) == pytest.approx(float(rate))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("SGD", {"momentum": 1.0}, r"SGD\(momentum=1.0\).*\[0, 1\)"),
+        ("SGD", {"nesterov": "yes"}, r"nesterov='yes'.*True or False"),
+        ("SGD", {"clipnorm": 1.0, "clipvalue": 0.5}, r"clipnorm=1, clipvalue=0.5.*2 ways"),
+        ("SGD", {"clipnorm": 0}, r"clipnorm=0.*above 0"),
+        ("SGD", {"global_clipnorm": -1}, r"global_clipnorm=-1"),
+        ("Adam", {"beta_1": 1}, r"beta_1=1"),
+        ("Adam", {"epsilon": 0}, r"epsilon=0.*above 0"),
+        ("Adam", {"weight_decay": -0.1}, r"weight_decay=-0.1"),
+        ("Adam", {"weight_decay_exclude": 3}, r"weight_decay_exclude=3.*parts of parameter names"),
+        ("Adam", {"use_ema": True, "ema_momentum": 1.5}, r"ema_momentum=1.5"),
+        ("AdamW", {"weight_decay": None}, r"weight_decay=None"),
+        ("Adafactor", {"beta_2_decay": 0.8}, r"beta_2_decay=0.8.*below 0"),
+        ("Adafactor", {"beta_2_decay": "fast"}, r"beta_2_decay='fast'.*number"),
+        ("Ftrl", {"learning_rate_power": 0.5}, r"learning_rate_power=0.5.*at most 0"),
+        ("Ftrl", {"learning_rate_power": "half"}, r"learning_rate_power='half'.*number"),
+        ("Muon", {"ns_steps": 0}, r"ns_steps=0"),
+        ("Muon", {"muon_a": "x"}, r"muon_a='x'.*number"),
+        ("ScheduleFreeAdamW", {"beta_1": 0}, r"beta_1=0"),
+    ],
+)
+def test_arguments_that_cannot_work(name, arguments, message):
+    with pytest.raises(DeepkitError, match=message):
+        make(name, arguments)
+
+
+def test_positions_are_those_of_keras():
+    assert optimizers.AdamW(0.1, 0.2, 0.8).beta_1 == 0.8
+    assert optimizers.AdamW(0.1, 0.2, 0.8).weight_decay == 0.2
+    assert optimizers.SGD(0.1, 0.9, True).nesterov is True
+
+
+def test_only_the_rate_can_be_set():
+    optimizer = optimizers.Adam()
+    optimizer.learning_rate = schedules.Constant(0.5)
+    assert float(optimizer.schedule(3)) == 0.5
+    with pytest.raises(DeepkitTypeError, match=r"replace\(beta_1"):
+        optimizer.beta_1 = 0.5
+
+
+def test_an_optimizer_of_ones_own():
+    class Signs(optimizers.Optimizer):
+        def direction(self):
+            return optax.scale_by_sign()
+
+    params = jnp.asarray([1.0, -2.0])
+    optimizer = Signs(0.5)
+    updates, _ = optimizer.update(jnp.asarray([3.0, -4.0]), optimizer.init(params), params, 0.5)
+    assert_close(updates, [-0.5, 0.5], 0)
+
+    class Unfinished(optimizers.Optimizer):
+        pass
+
+    with pytest.raises(DeepkitTypeError, match=r"Unfinished does not define direction"):
+        Unfinished().init(params)
