@@ -1,5 +1,4 @@
-"""Where deepkit keeps files of its own, and the cache of compiled programs among them: a second process does not
-compile again."""
+"""deepkit's own directory, and the compiled programs that are kept there for the next process."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ __all__ = [
     "Configurable",
     "decode",
     "encode",
+    "finite_number",
     "fraction",
     "lookup",
     "non_negative_number",
@@ -125,7 +126,7 @@ def lookup(identifier: Any, family: str, names: Mapping[str, Any], *, kind: type
     if kind is not None and isinstance(identifier, kind):
         return identifier
     raise DeepkitTypeError(
-        f"expected the name of a {family}"
+        f"expected the name of {'an' if family[0] in 'aeiou' else 'a'} {family}"
         + (f" or a {kind.__name__}" if kind is not None else "")
         + f", got {identifier!r} of type {type(identifier).__name__}."
     )
@@ -140,7 +141,8 @@ def positive_integer(value: Any) -> int:
     return int(value)
 
 
-def _number(value: Any) -> float:
+def finite_number(value: Any) -> float:
+    """Converter: a finite number of any sign (numpy numbers included, booleans not)."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise DeepkitTypeError(f"expected a number, got {type(value).__name__}.")
     if not math.isfinite(value):
@@ -150,21 +152,21 @@ def _number(value: Any) -> float:
 
 def positive_number(value: Any) -> float:
     """Converter: a finite number above zero."""
-    if _number(value) <= 0:
+    if finite_number(value) <= 0:
         raise DeepkitValueError("expected a number above 0.")
     return float(value)
 
 
 def non_negative_number(value: Any) -> float:
     """Converter: a finite number of at least zero."""
-    if _number(value) < 0:
+    if finite_number(value) < 0:
         raise DeepkitValueError("expected a number of at least 0.")
     return float(value)
 
 
 def fraction(value: Any) -> float:
     """Converter: a number in [0, 1)."""
-    if not 0 <= _number(value) < 1:
+    if not 0 <= finite_number(value) < 1:
         raise DeepkitValueError("expected a number in [0, 1).")
     return float(value)
 

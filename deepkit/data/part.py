@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,8 @@ class Part(Dataset):
         self.rows = rows
         self.openings = 0
         if self.sealed:
-            for data in (self._x, self._y):
+            inputs = self._x.values() if isinstance(self._x, Mapping) else (self._x,)
+            for data in (*inputs, self._y):
                 if hasattr(data, "attrs"):
                     data.attrs[ROLE] = role
 

@@ -82,9 +82,7 @@ def split(
 def _whole(data: Any, y: Any) -> Dataset:
     if isinstance(data, Dataset):
         if y is not None:
-            raise DeepkitTypeError(
-                "a Dataset already has its targets. Pass dk.split(data), or dk.split(x, y)."
-            )
+            raise DeepkitTypeError("a Dataset already has its targets. Pass dk.split(data), or dk.split(x, y).")
         whole = data
     else:
         x = data if hasattr(data, "iloc") or isinstance(data, Mapping) else np.asarray(data)
@@ -98,9 +96,7 @@ def _whole(data: Any, y: Any) -> Dataset:
 
 def _seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise DeepkitTypeError(
-            f"seed={seed!r} is not a whole number of at least 0. Give one, such as seed=0."
-        )
+        raise DeepkitTypeError(f"seed={seed!r} is not a whole number of at least 0. Give one, such as seed=0.")
     return int(seed)
 
 
@@ -115,14 +111,12 @@ def _sizes(count: int, train: Any, dev: Any, test: Any) -> tuple[int, ...]:
         sizes = tuple(int(value) for value in asked.values())
         if sum(sizes) != count:
             raise DeepkitValueError(
-                f"{listed} make {sum(sizes)} rows, but there are {count}. "
-                f"Give three counts that sum to {count}."
+                f"{listed} make {sum(sizes)} rows, but there are {count}. Give three counts that sum to {count}."
             )
     else:
         if not math.isclose(sum(asked.values()), 1, abs_tol=1e-9):
             raise DeepkitValueError(
-                f"{listed} sum to {sum(asked.values()):.6g}, not to 1. "
-                "Change one so that every row has its part."
+                f"{listed} sum to {sum(asked.values()):.6g}, not to 1. Change one so that every row has its part."
             )
         sizes = _largest_remainder([float(value) * count for value in asked.values()], count)
     for role, size in zip(ROLES, sizes, strict=True):
@@ -174,8 +168,7 @@ def _classes(whole: Dataset, stratify: Any, *, declared: bool) -> np.ndarray | N
     if values.ndim != 1:
         if stratify is True:
             raise DeepkitValueError(
-                f"stratify=True needs one class per row, got targets of shape {values.shape}. "
-                "Use stratify=False."
+                f"stratify=True needs one class per row, got targets of shape {values.shape}. Use stratify=False."
             )
         return None
     categorical = whole.classes is not None if declared else _is_categorical(values)
@@ -242,15 +235,11 @@ def _group_numbers(whole: Dataset, groups: Any) -> np.ndarray:
     name = "groups"
     if isinstance(groups, str):
         if groups not in getattr(whole.x, "columns", ()):
-            raise DeepkitValueError(
-                f"groups={groups!r} is not a column of x. Give a column, or one value per row."
-            )
+            raise DeepkitValueError(f"groups={groups!r} is not a column of x. Give a column, or one value per row.")
         name, groups = groups, whole.x[groups]
     values = np.asarray(groups, dtype=object)
     if values.shape != (len(whole),):
-        raise DeepkitValueError(
-            f"groups has shape {values.shape} for {len(whole)} rows. Give one group for every row."
-        )
+        raise DeepkitValueError(f"groups has shape {values.shape} for {len(whole)} rows. Give one group for every row.")
     levels = levels_of(name, values.tolist())
     if None in levels:
         raise DeepkitValueError(f"row {levels.index(None)} has no group. Give every row one.")
@@ -264,8 +253,7 @@ def _by_group(groups: np.ndarray, sizes: tuple[int, ...], generator: np.random.G
     used = wanted > 0
     if len(counts) < used.sum():
         raise DeepkitValueError(
-            f"{len(counts)} groups cannot fill {used.sum()} parts. "
-            "Give a part the proportion 0, or use smaller groups."
+            f"{len(counts)} groups cannot fill {used.sum()} parts. Give a part the proportion 0, or use smaller groups."
         )
     shuffled = generator.permutation(len(counts))
     order = shuffled[np.argsort(-counts[shuffled], kind="stable")]

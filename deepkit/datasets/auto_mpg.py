@@ -47,9 +47,7 @@ def load_auto_mpg(path: Path | None = None, missing: str = "drop") -> Dataset:
     Source: Quinlan (1993), UCI Machine Learning Repository, doi 10.24432/C5859H.
     """
     if missing not in ("drop", "keep"):
-        raise DeepkitValueError(
-            f"missing={missing!r} is not known. {did_you_mean(str(missing), ('drop', 'keep'))}"
-        )
+        raise DeepkitValueError(f"missing={missing!r} is not known. {did_you_mean(str(missing), ('drop', 'keep'))}")
     found = locate(FILE, path)
     rows = []
     for number, line in enumerate(read_lines(found), start=1):
@@ -70,9 +68,7 @@ def load_auto_mpg(path: Path | None = None, missing: str = "drop") -> Dataset:
     kept = [row for row in rows if missing == "keep" or not any(map(math.isnan, row))]
     pandas = import_tables("pandas", "load_auto_mpg")
     frame = pandas.DataFrame(kept, columns=list(COLUMNS))
-    frame["origin"] = pandas.Categorical(
-        [ORIGINS[row[-1]] for row in kept], categories=list(ORIGINS.values())
-    )
+    frame["origin"] = pandas.Categorical([ORIGINS[row[-1]] for row in kept], categories=list(ORIGINS.values()))
     return Dataset(
         frame,
         frame.pop("mpg"),

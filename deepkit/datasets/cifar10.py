@@ -120,8 +120,7 @@ def read_batch(path: pathlib.Path, records: int = RECORDS_PER_FILE) -> tuple[np.
     if labels.max() >= len(CLASSES):
         record = int(np.argmax(labels >= len(CLASSES)))
         raise DeepkitValueError(
-            f"{path}: record {record + 1:,} has label {labels[record]}, "
-            f"but labels are 0 to {len(CLASSES) - 1}. {_MEND}"
+            f"{path}: record {record + 1:,} has label {labels[record]}, but labels are 0 to {len(CLASSES) - 1}. {_MEND}"
         )
     images = table[:, 1:].reshape(records, *SHAPE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), labels

@@ -46,8 +46,7 @@ class Dataset:
         self._length = number_of_rows(x)
         if y is not None and number_of_rows(y) != self._length:
             raise DeepkitValueError(
-                f"{name}: x has {self._length} rows and y has {number_of_rows(y)}. "
-                "Pass one target for every row."
+                f"{name}: x has {self._length} rows and y has {number_of_rows(y)}. Pass one target for every row."
             )
 
     @property
@@ -117,9 +116,7 @@ def number_of_rows(data: Any) -> int:
     if isinstance(data, Mapping):
         counts = {name: number_of_rows(values) for name, values in data.items()}
         if len(set(counts.values())) != 1:
-            raise DeepkitValueError(
-                f"the inputs have different row counts: {counts}. Every input needs every row."
-            )
+            raise DeepkitValueError(f"the inputs have different row counts: {counts}. Every input needs every row.")
         return next(iter(counts.values()))
     shape = getattr(data, "shape", None)
     if not shape:

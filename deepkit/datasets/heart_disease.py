@@ -69,9 +69,7 @@ def load_heart_disease(path: Path | None = None, missing: str = "level", variant
     doi 10.24432/C52P4X.
     """
     if missing not in ("level", "drop"):
-        raise DeepkitValueError(
-            f"missing={missing!r} is not known. {did_you_mean(str(missing), ('level', 'drop'))}"
-        )
+        raise DeepkitValueError(f"missing={missing!r} is not known. {did_you_mean(str(missing), ('level', 'drop'))}")
     if variant == "uci":
         return _uci(locate(FILE, path), missing)
     if variant == "tensorflow":
@@ -81,9 +79,7 @@ def load_heart_disease(path: Path | None = None, missing: str = "level", variant
                 f"Fetch it from {TENSORFLOW_ADDRESS} and pass path='heart.csv'."
             )
         return _tensorflow(pathlib.Path(path).expanduser())
-    raise DeepkitValueError(
-        f"variant={variant!r} is not known. {did_you_mean(str(variant), ('uci', 'tensorflow'))}"
-    )
+    raise DeepkitValueError(f"variant={variant!r} is not known. {did_you_mean(str(variant), ('uci', 'tensorflow'))}")
 
 
 def _uci(path: pathlib.Path, missing: str) -> Dataset:
@@ -91,16 +87,13 @@ def _uci(path: pathlib.Path, missing: str) -> Dataset:
     check_row_count(path, len(rows), 303)
     kept = [row for row in rows if missing == "level" or not any(map(math.isnan, row))]
     levels = {
-        name: (*known, "?") if missing == "level" and name in MISSING_IN else known
-        for name, known in LEVELS.items()
+        name: (*known, "?") if missing == "level" and name in MISSING_IN else known for name, known in LEVELS.items()
     }
     pandas = import_tables("pandas", "load_heart_disease")
     columns: dict[str, Any] = {}
     for position, name in enumerate(COLUMNS):
         values = [row[position] for row in kept]
-        columns[name] = (
-            values if name not in levels else pandas.Categorical(_codes(values), categories=levels[name])
-        )
+        columns[name] = values if name not in levels else pandas.Categorical(_codes(values), categories=levels[name])
     disease = pandas.Series([int(row[-1] > 0) for row in kept], name="disease", dtype="int64")
     return Dataset(
         pandas.DataFrame(columns),

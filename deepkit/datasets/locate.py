@@ -6,10 +6,11 @@ import dataclasses
 import os
 import pathlib
 
+from deepkit.cache import cache_directory
 from deepkit.datasets.download import DownloadError, download
 from deepkit.errors import DeepkitValueError
 
-__all__ = ["PublicFile", "cache_directory", "cached_path", "find", "locate", "offline_error"]
+__all__ = ["PublicFile", "cached_path", "find", "locate", "offline_error"]
 
 Path = str | os.PathLike[str]
 
@@ -36,14 +37,6 @@ class PublicFile:
     def source(self) -> str:
         """Address and licence, as text."""
         return f"{self.address} ({self.licence})"
-
-
-def cache_directory() -> pathlib.Path:
-    """`$DEEPKIT_CACHE`, else `$XDG_CACHE_HOME/deepkit`, else `~/.cache/deepkit`."""
-    if chosen := os.environ.get("DEEPKIT_CACHE"):
-        return pathlib.Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (pathlib.Path(base) if base else pathlib.Path.home() / ".cache") / "deepkit"
 
 
 def cached_path(file: PublicFile) -> pathlib.Path:

@@ -21,18 +21,14 @@ def read_lines(path: pathlib.Path) -> list[str]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DeepkitValueError(
-            f"{path}, line {line}: byte {content[error.start]} is not text. {_MEND}"
-        ) from None
+        raise DeepkitValueError(f"{path}, line {line}: byte {content[error.start]} is not text. {_MEND}") from None
     lines = text.rstrip().splitlines()
     if not lines:
         raise DeepkitValueError(f"{path} is empty. {_MEND}")
     return lines
 
 
-def to_number(
-    path: pathlib.Path, line: int, column: str, text: str, missing_in: Collection[str] = ()
-) -> float:
+def to_number(path: pathlib.Path, line: int, column: str, text: str, missing_in: Collection[str] = ()) -> float:
     """A field as a finite number; `?` as NaN in the columns that may miss values."""
     if text == "?" and column in missing_in:
         return math.nan
@@ -55,12 +51,10 @@ def to_numbers(
     """One line's fields as numbers, after their count is checked."""
     if len(fields) != len(columns):
         raise DeepkitValueError(
-            f"{path}, line {line}: {len(fields)} fields instead of {len(columns)} "
-            f"({', '.join(columns)}). {_MEND}"
+            f"{path}, line {line}: {len(fields)} fields instead of {len(columns)} ({', '.join(columns)}). {_MEND}"
         )
     return [
-        to_number(path, line, column, field.strip(), missing_in)
-        for column, field in zip(columns, fields, strict=True)
+        to_number(path, line, column, field.strip(), missing_in) for column, field in zip(columns, fields, strict=True)
     ]
 
 

@@ -59,9 +59,7 @@ def load_wine_quality(color: str = "red", target: str = "quality", path: Path | 
     if color not in FILES:
         raise DeepkitValueError(f"color={color!r} is not known. {did_you_mean(str(color), FILES)}")
     if target != "good" and target not in COLUMNS:
-        raise DeepkitValueError(
-            f"target={target!r} is no column. {did_you_mean(str(target), (*COLUMNS, 'good'))}"
-        )
+        raise DeepkitValueError(f"target={target!r} is no column. {did_you_mean(str(target), (*COLUMNS, 'good'))}")
     file = FILES[color]
     found = locate(file, path)
     lines = read_lines(found)
@@ -71,9 +69,7 @@ def load_wine_quality(color: str = "red", target: str = "quality", path: Path | 
             f"{found}, line 1: the columns are {'; '.join(header)}, not {'; '.join(COLUMNS)}. "
             "The file is changed or another one: delete it and get the published file again."
         )
-    rows = [
-        to_numbers(found, number, COLUMNS, line.split(";")) for number, line in enumerate(lines[1:], start=2)
-    ]
+    rows = [to_numbers(found, number, COLUMNS, line.split(";")) for number, line in enumerate(lines[1:], start=2)]
     check_row_count(found, len(rows), ROWS[color])
     frame = import_tables("pandas", "load_wine_quality").DataFrame(rows, columns=list(COLUMNS))
     frame["quality"] = frame["quality"].astype("int64")
@@ -86,8 +82,6 @@ def load_wine_quality(color: str = "red", target: str = "quality", path: Path | 
         values,
         name=f"wine quality ({color})",
         target=target,
-        classes=(f"quality at most {GOOD_ABOVE}", f"quality above {GOOD_ABOVE}")
-        if target == "good"
-        else None,
+        classes=(f"quality at most {GOOD_ABOVE}", f"quality above {GOOD_ABOVE}") if target == "good" else None,
         source=file.source,
     )

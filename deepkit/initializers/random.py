@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import non_negative_number, parameter
+from deepkit.configuration import finite_number, non_negative_number, parameter
 from deepkit.errors import DeepkitValueError
 from deepkit.initializers.initializer import Initializer
-from deepkit.initializers.number import finite_number
 
 
 class RandomNormal(Initializer):

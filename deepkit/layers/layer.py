@@ -162,8 +162,8 @@ class Layer(Configurable):
             self.holder.shapes = shapes
         elif self.holder.shapes != shapes:
             raise DeepkitValueError(
-                f"{self.label} is shared: its weights have shapes {self.holder.shapes} from an earlier call, but inputs "
-                f"of shape {', '.join(str(tensor.shape) for tensor in tensors)} need {shapes}. "
+                f"{self.label} is shared: its weights have shapes {self.holder.shapes} from an earlier call, but "
+                f"inputs of shape {', '.join(str(tensor.shape) for tensor in tensors)} need {shapes}. "
                 "Bring the inputs to one size first, or make a second layer."
             )
         return outputs

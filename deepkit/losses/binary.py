@@ -101,17 +101,13 @@ def binary_targets(y: Any, output: Spec, name: str) -> np.ndarray:
 def _not_binary(y: np.ndarray, name: str) -> str:
     low, high, whole = y.min(), y.max(), targets.is_whole(y)
     if whole and low == -1 and high == 1 and (y != 0).all():
-        return (
-            f"{name} holds −1 and 1, but binary targets are 0 and 1. Pass (y + 1) / 2, or use loss='hinge'."
-        )
+        return f"{name} holds −1 and 1, but binary targets are 0 and 1. Pass (y + 1) / 2, or use loss='hinge'."
     if whole and low == 1 and high == 2:
         return f"{name}: labels seem to run 1…2; subtract 1. Binary targets are 0 and 1."
     if whole and low >= 0 and high == 255:
         return f"{name} runs from {low:g} to 255, but binary targets lie between 0 and 1. Pass y / 255."
     row = targets.first_row((y < 0) | (y > 1))
-    seen = (
-        f"{name} runs from {low:g} to {high:g}, first outside in row {row}, but binary targets are 0 and 1. "
-    )
+    seen = f"{name} runs from {low:g} to {high:g}, first outside in row {row}, but binary targets are 0 and 1. "
     if whole and low >= 0:
         return seen + (
             f"For {high + 1:g} classes use {high + 1:g} units with activation='softmax' "

@@ -53,9 +53,7 @@ class CategoricalCrossentropy(Loss):
 
     def _smooth(self, y: jax.Array) -> jax.Array:
         classes = y.shape[-1]
-        return (
-            smooth(y, self.label_smoothing, classes, self.smoothing_convention) if self.label_smoothing else y
-        )
+        return smooth(y, self.label_smoothing, classes, self.smoothing_convention) if self.label_smoothing else y
 
     def check_output(self, output: Spec, label: str, activation: Callable[..., Any] | None) -> None:
         """Refuses what is neither a softmax nor linear on purpose."""

@@ -10,6 +10,9 @@ EPSILON = 1e-7
 
 
 def clip_probabilities(p: jax.Array, *, below_one: bool = True) -> jax.Array:
-    """`p` within [ε, 1−ε], or [ε, 1], as in Keras; in half precision ε is the step below 1, so that 1−ε is not 1."""
+    """`p` within [ε, 1−ε], or [ε, 1], as in Keras.
+
+    In half precision ε is the step below 1, so that 1−ε is not rounded to 1.
+    """
     epsilon = max(EPSILON, float(jnp.finfo(p.dtype).epsneg))
     return jnp.clip(p, epsilon, 1 - epsilon if below_one else 1)

@@ -48,11 +48,7 @@ class Crossentropy(Loss):
             reason = "the output is a sigmoid"
         elif units == 1:
             reason = "the output has one unit"
-        elif (
-            output.meaning is Meaning.REAL
-            and per_class
-            and not targets.is_distribution(targets.numbers(y, "y"))
-        ):
+        elif output.meaning is Meaning.REAL and per_class and not targets.is_distribution(targets.numbers(y, "y")):
             reason = "several columns of a row may hold at once"
         elif per_class:
             return (
@@ -84,9 +80,7 @@ class Crossentropy(Loss):
         """Refuses what is neither a sigmoid nor a softmax nor linear on purpose."""
         super().check_output(output, label, activation)
         wanted = "sigmoid" if output.features == 1 else "softmax"
-        outputs.require_probabilities(
-            type(self).__name__, self.from_logits, wanted, output, label, activation
-        )
+        outputs.require_probabilities(type(self).__name__, self.from_logits, wanted, output, label, activation)
 
     def check_targets(self, y: np.ndarray, output: Spec, name: str) -> np.ndarray:
         """As the loss that is chosen."""

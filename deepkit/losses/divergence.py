@@ -20,11 +20,12 @@ from deepkit.losses.loss import Loss
 class KLDivergence(Loss):
     """Σ_k y_k·ln(y_k / p_k): the extra nats it costs to describe y by p.
 
-    It is the cross-entropy minus the entropy of y: the same training, but its floor is 0.
+    It is the cross-entropy minus the entropy of y: the same training, but its floor is 0. Source: Kullback and
+    Leibler 1951. (PyTorch's `KLDivLoss` expects log-probabilities.)
 
-    `y_true`, `y_pred`: distributions `(batch, ..., classes)` → `(batch, ...)`. Source: Kullback and Leibler
-    1951. On a softmax output the model computes it from the logits (`optax.kl_divergence`); probabilities given
-    directly are clipped to [1e-7, 1], as in Keras. (PyTorch's `KLDivLoss` expects log-probabilities.)
+    `y_true`, `y_pred`: distributions `(batch, ..., classes)` → `(batch, ...)`. On a softmax output the model
+    computes it from the logits (`optax.kl_divergence`); probabilities given directly are clipped to [1e-7, 1],
+    as in Keras.
     """
 
     FUSES: ClassVar[Meaning | None] = Meaning.DISTRIBUTION

@@ -13,9 +13,7 @@ from deepkit.errors import DeepkitTypeError, DeepkitValueError
 def logits_flag(value: Any) -> bool | None:
     """`None` (the graph decides), true or false."""
     if value is not None and not isinstance(value, bool | np.bool_):
-        raise DeepkitTypeError(
-            "expected True, False, or None, which lets the model's last activation decide."
-        )
+        raise DeepkitTypeError("expected True, False, or None, which lets the model's last activation decide.")
     return None if value is None else bool(value)
 
 

@@ -58,9 +58,7 @@ class Loss(Configurable):
 
     def probabilities(self, logits: jax.Array) -> jax.Array:
         """What the logits stand for: their sigmoid, or their softmax over the last axis."""
-        return (
-            jax.nn.sigmoid(logits) if self.FUSES is Meaning.PROBABILITY else jax.nn.softmax(logits, axis=-1)
-        )
+        return jax.nn.sigmoid(logits) if self.FUSES is Meaning.PROBABILITY else jax.nn.softmax(logits, axis=-1)
 
     @from_user_line
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> jax.Array:

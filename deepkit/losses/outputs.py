@@ -63,8 +63,7 @@ def require_probabilities(
     if output.meaning in (Meaning.REAL, *RANGES):
         what = RANGES.get(output.meaning, "which gives any real number")
         raise DeepkitValueError(
-            f"{loss} expects probabilities, but {label} ends in {end}, {what}. "
-            f"Give it activation={wanted!r} instead."
+            f"{loss} expects probabilities, but {label} ends in {end}, {what}. Give it activation={wanted!r} instead."
         )
 
 
@@ -92,9 +91,7 @@ def is_users_own(activation: Activation) -> bool:
     return activation is None or not (activation.__module__ or "").startswith(("deepkit.", "jax."))
 
 
-def require_binary(
-    loss: str, from_logits: bool | None, output: Spec, label: str, activation: Activation
-) -> None:
+def require_binary(loss: str, from_logits: bool | None, output: Spec, label: str, activation: Activation) -> None:
     """Outputs on which a binary cross-entropy makes sense: independent probabilities, or logits by intent."""
     require_probabilities(loss, from_logits, "sigmoid", output, label, activation)
     if output.meaning is Meaning.DISTRIBUTION:
@@ -105,9 +102,7 @@ def require_binary(
         )
 
 
-def require_categorical(
-    loss: str, from_logits: bool | None, output: Spec, label: str, activation: Activation
-) -> None:
+def require_categorical(loss: str, from_logits: bool | None, output: Spec, label: str, activation: Activation) -> None:
     """Outputs on which a categorical cross-entropy makes sense: a distribution, or logits by intent."""
     if output.features == 1:
         raise DeepkitValueError(

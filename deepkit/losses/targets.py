@@ -37,9 +37,7 @@ def numbers(y: Any, name: str) -> np.ndarray:
         )
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         missing, infinite = int(np.isnan(y).sum()), int(np.isinf(y).sum())
-        found = " and ".join(
-            f"{count} {what}" for count, what in ((missing, "NaN"), (infinite, "infinite")) if count
-        )
+        found = " and ".join(f"{count} {what}" for count, what in ((missing, "NaN"), (infinite, "infinite")) if count)
         raise DeepkitValueError(
             f"{name} holds {found} of {y.size} values, the first in row {first_row(~np.isfinite(y))}; "
             "the loss would be NaN from there on. Drop those rows: keep = np.isfinite(y)."
@@ -60,8 +58,7 @@ def dense(y: Any, output: Spec, name: str) -> np.ndarray:
     if not np.isfinite(converted).all():
         row = first_row(~np.isfinite(converted))
         raise DeepkitValueError(
-            f"{name} holds {y[row].max():g} in row {row}, which is too large for {dtype}. Divide {name} by "
-            "its scale."
+            f"{name} holds {y[row].max():g} in row {row}, which is too large for {dtype}. Divide {name} by its scale."
         )
     return converted
 
@@ -175,7 +172,5 @@ def _wrong_shape(y: np.ndarray, output: Spec, name: str) -> str:
     if y.ndim == output.rank and y.shape[1:-1] == output.row_shape[:-1]:
         return seen + f"Give the last layer {y.shape[-1]} units, or {name} {units} column{'s' * (units > 1)}."
     if y.ndim < output.rank:
-        return (
-            seen + "For one target per row, put dk.layers.Flatten() or a pooling layer before the last layer."
-        )
+        return seen + "For one target per row, put dk.layers.Flatten() or a pooling layer before the last layer."
     return seen + f"Reshape one of them: y.reshape({', '.join(map(str, ('-1', *output.row_shape)))})."

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import parameter
+from deepkit.configuration import finite_number, parameter
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.metrics.mean import MeanMetric
@@ -19,7 +19,7 @@ from deepkit.metrics.outputs import (
     require_classes,
 )
 from deepkit.metrics.rows import class_indices, require_same_shape
-from deepkit.metrics.thresholds import POSITIVE, finite_number
+from deepkit.metrics.thresholds import POSITIVE
 
 
 class Accuracy(Metric):

@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import parameter
+from deepkit.configuration import finite_number, parameter
 from deepkit.errors import DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.metrics.metric import Metric, Statistics
 from deepkit.metrics.outputs import describe, refuse_one_unit_softmax, refuse_regression, units
 from deepkit.metrics.rows import along_rows, class_indices, counted, ratio, require_same_shape
-from deepkit.metrics.thresholds import POSITIVE, finite_number
+from deepkit.metrics.thresholds import POSITIVE
 
 
 class _ClassMetric(Metric):
@@ -32,9 +32,7 @@ class _ClassMetric(Metric):
             )
         return self
 
-    def one_hot(
-        self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
+    def one_hot(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
         """True classes (times the weights) and predicted classes, as `(rows, classes)` of zeros and ones."""
         y_true, y_pred, weights = counted(y_true, y_pred, weights)
         if y_pred.ndim == 1 or y_pred.shape[-1] == 1:

@@ -55,9 +55,7 @@ class PearsonR(Metric):
             "count": left["count"] + right["count"],
             "true_mean": left["true_mean"] + true_difference * of_right,
             "predicted_mean": left["predicted_mean"] + predicted_difference * of_right,
-            "true_spread": left["true_spread"]
-            + right["true_spread"]
-            + true_difference * weight * true_difference,
+            "true_spread": left["true_spread"] + right["true_spread"] + true_difference * weight * true_difference,
             "predicted_spread": left["predicted_spread"]
             + right["predicted_spread"]
             + predicted_difference * weight * predicted_difference,
@@ -69,7 +67,5 @@ class PearsonR(Metric):
     def result(self, statistics: Statistics) -> jax.Array:
         # Two roots, not the root of a product that may overflow.
         scale = jnp.sqrt(statistics["true_spread"]) * jnp.sqrt(statistics["predicted_spread"])
-        correlation = jnp.where(
-            scale > 0, statistics["joint_spread"] / jnp.where(scale > 0, scale, 1), jnp.nan
-        )
+        correlation = jnp.where(scale > 0, statistics["joint_spread"] / jnp.where(scale > 0, scale, 1), jnp.nan)
         return jnp.mean(jnp.clip(correlation, -1, 1))

@@ -41,9 +41,7 @@ class _OutcomeMetric(Metric):
         """The threshold or thresholds; `None` for the arg-max."""
         return getattr(self, self.CUT)
 
-    def score(
-        self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array
-    ) -> jax.Array:
+    def score(self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array) -> jax.Array:
         """The score that the counts give, element by element."""
         raise NotImplementedError(f"{type(self).__name__} does not define score")
 
@@ -133,9 +131,7 @@ class Precision(_OutcomeMetric):
 
     thresholds: float | tuple[float, ...] | None = parameter(default=None, convert=convert.probabilities)
 
-    def score(
-        self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array
-    ) -> jax.Array:
+    def score(self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array) -> jax.Array:
         return ratio(true_positives, true_positives + false_positives)
 
 
@@ -148,9 +144,7 @@ class Recall(_OutcomeMetric):
 
     thresholds: float | tuple[float, ...] | None = parameter(default=None, convert=convert.probabilities)
 
-    def score(
-        self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array
-    ) -> jax.Array:
+    def score(self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array) -> jax.Array:
         return ratio(true_positives, true_positives + false_negatives)
 
 
@@ -172,7 +166,5 @@ class F1Score(_OutcomeMetric):
     average: str | None = parameter(default="macro", convert=average_name)
     threshold: float | None = parameter(default=None, convert=convert.probability)
 
-    def score(
-        self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array
-    ) -> jax.Array:
+    def score(self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array) -> jax.Array:
         return ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives)

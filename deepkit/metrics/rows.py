@@ -18,9 +18,7 @@ def along_rows(weights: jax.Array, like: jax.Array) -> jax.Array:
     return weights.reshape(weights.shape + (1,) * (like.ndim - 1))
 
 
-def counted(
-    y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def counted(y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The three arrays ready to be summed: rows of weight 0 hold zeros instead of whatever filled them.
 
     They are replaced, not multiplied by 0, because 0 · NaN is NaN.

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
+from deepkit.configuration import finite_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 
 POSITIVE = 0.5
 """A target above it is a yes: right for 0/1, for −1/+1, and for soft labels."""
-
-
-def finite_number(value: Any) -> float:
-    """Converter: any finite number."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise DeepkitTypeError(f"expected a number, got {type(value).__name__}.")
-    if not math.isfinite(value):
-        raise DeepkitValueError("expected a finite number.")
-    return float(value)
 
 
 def probability(value: Any) -> float | None:

@@ -50,8 +50,7 @@ class LossMetric(MeanMetric):
             )
         if self.loss.FUSES is not None and output.meaning is not self.loss.FUSES:
             raise DeepkitValueError(
-                f"{self.key} is for {self.loss.FUSES.value}, but got {describe(output, label)}. "
-                f"Use {fitting}."
+                f"{self.key} is for {self.loss.FUSES.value}, but got {describe(output, label)}. Use {fitting}."
             )
         return self
 

@@ -62,9 +62,7 @@ class Adafactor(Optimizer):
         def column(p: Any) -> Any:
             return jnp.zeros(() if p.ndim < 2 else (*p.shape[:-2], p.shape[-1]), p.dtype)
 
-        return AdafactorState(
-            jnp.zeros((), jnp.int32), jax.tree.map(row, params), jax.tree.map(column, params)
-        )
+        return AdafactorState(jnp.zeros((), jnp.int32), jax.tree.map(row, params), jax.tree.map(column, params))
 
     def apply_rule(
         self, gradients: Any, rule: AdafactorState, params: Any, learning_rate: Any

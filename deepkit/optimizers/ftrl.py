@@ -60,9 +60,7 @@ class Ftrl(Optimizer):
             jax.tree.map(jnp.zeros_like, params),
         )
 
-    def apply_rule(
-        self, gradients: Any, rule: FtrlState, params: Any, learning_rate: Any
-    ) -> tuple[Any, FtrlState]:
+    def apply_rule(self, gradients: Any, rule: FtrlState, params: Any, learning_rate: Any) -> tuple[Any, FtrlState]:
         power, l1 = -self.learning_rate_power, self.l1_regularization_strength
 
         def linear(g: Any, n: Any, z: Any, p: Any) -> Any:

@@ -26,6 +26,4 @@ class Lamb(Optimizer):
     epsilon: float = parameter(default=1e-7, convert=positive_number)
 
     def direction(self) -> optax.GradientTransformation:
-        return optax.chain(
-            optax.scale_by_adam(self.beta_1, self.beta_2, self.epsilon), optax.scale_by_trust_ratio()
-        )
+        return optax.chain(optax.scale_by_adam(self.beta_1, self.beta_2, self.epsilon), optax.scale_by_trust_ratio())

@@ -105,10 +105,9 @@ class Optimizer(Configurable):
             lambda d, p: (-jnp.asarray(learning_rate, p.dtype) * d).astype(p.dtype), direction, params
         ), rule
 
-    def decay_of(self, path: str, leaf: Any) -> float:
-        """The weight decay of one parameter array."""
-        excluded = any(part in path for part in self.weight_decay_exclude)
-        return 0.0 if self.weight_decay is None or excluded else self.weight_decay
+    def decay_of(self, path: str, leaf: Any) -> float | None:
+        """The weight decay of one parameter array that isn't excluded from it."""
+        return self.weight_decay
 
     # What the rest of the house uses.
 
@@ -140,14 +139,16 @@ class Optimizer(Configurable):
         Returns:
             `(updates, state)`: `optax.apply_updates(params, updates)` gives the new parameters.
         """
-        shrinkage = jax.tree_util.tree_map_with_path(
-            lambda path, p: -jnp.asarray(learning_rate, p.dtype) * self.decay_of(readable(path), p) * p,
+        decayed = jax.tree_util.tree_map_with_path(
+            lambda path, p: self._decayed(readable(path), p, learning_rate), params
+        )
+        updates, rule = self.apply_rule(self.clip(gradients), state.rule, decayed, learning_rate)
+        updates = jax.tree.map(
+            lambda update, after, before: update if after is before else after - before + update,
+            updates,
+            decayed,
             params,
         )
-        updates, rule = self.apply_rule(
-            self.clip(gradients), state.rule, jax.tree.map(jnp.add, params, shrinkage), learning_rate
-        )
-        updates = jax.tree.map(jnp.add, shrinkage, updates)
         return updates, OptimizerState(rule, self._follow(state.average, params, updates))
 
     def clip(self, gradients: Any) -> Any:
@@ -164,6 +165,12 @@ class Optimizer(Configurable):
     def averaged(self, state: OptimizerState, params: Any) -> Any:
         """The averaged parameters if `use_ema`, else `params`."""
         return params if state.average is None else state.average.params
+
+    def _decayed(self, path: str, p: Any, learning_rate: Any) -> Any:
+        decay = self.decay_of(path, p)
+        if not decay or any(part in path for part in self.weight_decay_exclude):
+            return p
+        return p - jnp.asarray(learning_rate, p.dtype) * decay * p
 
     def _follow(self, average: Average | None, params: Any, updates: Any) -> Average | None:
         if average is None:

@@ -74,8 +74,6 @@ class ScheduleFreeAdamW(Optimizer):
             mean = mean + (new - mean) / time.astype(p.dtype)
             return (1 - self.beta_1) * new + self.beta_1 * mean - p
 
-        square = jax.tree.map(
-            lambda v, g: v + (1 - self.beta_2) * (jnp.square(g) - v), rule.square, gradients
-        )
+        square = jax.tree.map(lambda v, g: v + (1 - self.beta_2) * (jnp.square(g) - v), rule.square, gradients)
         point = jax.tree.map(move, rule.point, gradients, square)
         return jax.tree.map(step, params, rule.point, point), ScheduleFreeState(count, point, square)

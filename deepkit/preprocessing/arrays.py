@@ -93,9 +93,7 @@ def minmax(x: Any) -> np.ndarray:
     return _scaled(x, "minmax", lambda values: (values.min(axis=0), np.ptp(values, axis=0)))
 
 
-def _scaled(
-    x: Any, name: str, statistics: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-) -> np.ndarray:
+def _scaled(x: Any, name: str, statistics: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     refuse_sealed(x, name)
     given = np.asarray(x)
     if given.dtype.kind not in "biuf":

@@ -49,9 +49,7 @@ class NumericColumn:
         numbers = numbers_of(name, values)
         known = numbers[~np.isnan(numbers)]
         if known.size == 0:
-            raise DeepkitValueError(
-                f"column {name!r} has no value in any of {len(numbers)} rows. Leave it out."
-            )
+            raise DeepkitValueError(f"column {name!r} has no value in any of {len(numbers)} rows. Leave it out.")
         mean, deviation = float(known.mean()), float(known.std())
         column = cls(
             name=name,
@@ -90,9 +88,7 @@ class NumericColumn:
         if self.constant:
             return np.zeros((len(numbers), 1))
         offset, width = (
-            (self.mean, self.deviation)
-            if self.scale == "zscore"
-            else (self.minimum, self.maximum - self.minimum)
+            (self.mean, self.deviation) if self.scale == "zscore" else (self.minimum, self.maximum - self.minimum)
         )
         return ((numbers - offset) / width)[:, None]
 

@@ -47,9 +47,7 @@ class Report:
         ]
         for column in self.columns:
             note = f"  [{column.note}]" if column.note else ""
-            lines.append(
-                f"{column.column:<{width}}  {column.kind:<11}  {column.inputs:>6}  {column.how}{note}"
-            )
+            lines.append(f"{column.column:<{width}}  {column.kind:<11}  {column.inputs:>6}  {column.how}{note}")
         if self.target is not None:
             lines.append(f"target  {self.target}")
         return "\n".join(lines)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from deepkit.datasets.dataset import Dataset
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 
 __all__ = ["MISSING", "column_names", "levels_of", "numbers_of", "table_of", "values_of"]
@@ -20,7 +21,7 @@ Table = Any
 
 def table_of(data: Any) -> Table:
     """The rows of a `Dataset` or `Part` (its `x`), a DataFrame, a dict of one row, or a list of dicts."""
-    if hasattr(data, "x") and hasattr(data, "frame"):
+    if isinstance(data, Dataset):
         data = data.x
     if hasattr(data, "columns"):
         names = [str(name) for name in data.columns]
@@ -68,9 +69,7 @@ def numbers_of(name: str, values: Any) -> np.ndarray:
         numbers = np.array([_number(name, row, value) for row, value in enumerate(values)], dtype=np.float64)
     if np.any(np.isinf(numbers)):
         row = int(np.argmax(np.isinf(numbers)))
-        raise DeepkitValueError(
-            f"column {name!r} is infinite in row {row}. Correct the value or drop the row."
-        )
+        raise DeepkitValueError(f"column {name!r} is infinite in row {row}. Correct the value or drop the row.")
     return numbers
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from deepkit.datasets.dataset import Dataset
 from deepkit.errors import DeepkitValueError
 
 __all__ = ["ROLE", "is_sealed", "refuse_sealed", "sealed_error"]
@@ -13,8 +15,12 @@ ROLE = "deepkit_role"
 
 
 def is_sealed(data: Any) -> bool:
-    """Whether `data` is a test part, or a table or column taken from one."""
-    return getattr(data, "role", None) == "test" or getattr(data, "attrs", {}).get(ROLE) == "test"
+    """Whether `data` is a test part, a table or column taken from one, or a mapping with such a one."""
+    if isinstance(data, Dataset):
+        return getattr(data, "role", None) == "test"
+    if isinstance(data, Mapping):
+        return any(map(is_sealed, data.values()))
+    return getattr(data, "attrs", {}).get(ROLE) == "test"
 
 
 def refuse_sealed(data: Any, purpose: str) -> None:

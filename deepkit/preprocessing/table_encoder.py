@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from deepkit.datasets.dataset import Dataset
 from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError, did_you_mean, from_user_line
 from deepkit.preprocessing.columns import CategoricalColumn, NumericColumn
 from deepkit.preprocessing.report import ColumnReport, Report
@@ -62,8 +63,7 @@ class TableEncoder:
     ) -> None:
         if isinstance(categorical_columns, str):
             raise DeepkitTypeError(
-                f"categorical_columns is the text {categorical_columns!r}. "
-                f"Give a list: [{categorical_columns!r}]."
+                f"categorical_columns is the text {categorical_columns!r}. Give a list: [{categorical_columns!r}]."
             )
         self.numeric = _choice("numeric", numeric)
         self.categorical = _choice("categorical", categorical)
@@ -106,10 +106,9 @@ class TableEncoder:
         names = column_names(table)
         if unknown := [name for name in self.categorical_columns if name not in names]:
             raise DeepkitValueError(
-                f"categorical_columns names {unknown[0]!r}, which is no column. "
-                f"{did_you_mean(unknown[0], names)}"
+                f"categorical_columns names {unknown[0]!r}, which is no column. {did_you_mean(unknown[0], names)}"
             )
-        target = self._fit_target(getattr(data, "y", None) if y is None else y) if self.target else None
+        target = self._fit_target(data.y if y is None and isinstance(data, Dataset) else y) if self.target else None
         self._columns = tuple(self._fit_column(name, values_of(table, name)) for name in names)
         self._target = target
         self._rows = len(table)
@@ -238,9 +237,7 @@ class TableEncoder:
         return encoder
 
     def __repr__(self) -> str:
-        state = (
-            "not fitted" if self._columns is None else f"{len(self._columns)} columns → {self.width} inputs"
-        )
+        state = "not fitted" if self._columns is None else f"{len(self._columns)} columns → {self.width} inputs"
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in CHOICES)
         return f"TableEncoder({settings}: {state})"
 
@@ -248,9 +245,7 @@ class TableEncoder:
 def _choice(argument: str, value: Any) -> Any:
     if value not in CHOICES[argument]:
         known = [choice for choice in CHOICES[argument] if choice is not None]
-        raise DeepkitValueError(
-            f"TableEncoder({argument}={value!r}) is not known. {did_you_mean(str(value), known)}"
-        )
+        raise DeepkitValueError(f"TableEncoder({argument}={value!r}) is not known. {did_you_mean(str(value), known)}")
     return value
 
 

@@ -48,9 +48,7 @@ class TargetScale:
     @property
     def how(self) -> str:
         """What becomes of a value, in words."""
-        return (
-            f"{'z-score' if self.kind == 'zscore' else 'min-max'}: (y − {self.offset:.4g}) / {self.width:.4g}"
-        )
+        return f"{'z-score' if self.kind == 'zscore' else 'min-max'}: (y − {self.offset:.4g}) / {self.width:.4g}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +64,7 @@ class TargetClasses:
         found = set(_labels(y))
         if len(found) < 2:
             raise DeepkitValueError(
-                f"the target is {next(iter(found))!r} in every training row. "
-                "Classification needs at least two classes."
+                f"the target is {next(iter(found))!r} in every training row. Classification needs at least two classes."
             )
         return cls("classes", tuple(sorted_levels(found)))
 
@@ -97,9 +94,7 @@ def _numbers(y: Any) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise DeepkitTypeError(f"a scaled target must be numbers, got {values.dtype}. Use target='classes'.")
     if values.ndim != 1 and values.shape[1:] != (1,):
-        raise DeepkitValueError(
-            f"a scaled target is one number per row, got shape {values.shape}. Use target=None."
-        )
+        raise DeepkitValueError(f"a scaled target is one number per row, got shape {values.shape}. Use target=None.")
     if values.size == 0 or not np.all(np.isfinite(values)):
         raise DeepkitValueError(
             f"{np.sum(~np.isfinite(values))} of {values.size} target values are NaN or infinite. "
@@ -113,9 +108,7 @@ def _labels(y: Any) -> list[str]:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or len(values) == 0:
-        raise DeepkitValueError(
-            f"class labels must have shape (N,), got {values.shape}. Use target=None for one-hot."
-        )
+        raise DeepkitValueError(f"class labels must have shape (N,), got {values.shape}. Use target=None for one-hot.")
     labels = levels_of("target", values.tolist())
     if None in labels:
         raise DeepkitValueError(

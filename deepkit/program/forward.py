@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from deepkit import activations
-from deepkit.graph import Graph, Meaning
+from deepkit.graph import Graph
 from deepkit.layers.layer import Context, Weights
 from deepkit.program.submodel import SubModel
 
@@ -53,7 +53,7 @@ def forward(graph: Graph, params: Weights, state: Weights, inputs: Sequence[jax.
             state[name], penalty = inner.state, penalty + inner.penalty
             results = inner.outputs
             logits.update({id(t): z for t, z in zip(node.outputs, inner.logits, strict=True)})
-        elif makes_output and activations.meaning_of(layer.final_activation) in _FUSED:
+        elif makes_output and activations.reads_logits(layer.final_activation):
             z, state[name] = layer.without_activation().apply(params[name], state[name], *arguments, context=here)
             results = (layer.final_activation(z),)
             logits[id(node.outputs[0])] = z
@@ -68,9 +68,6 @@ def forward(graph: Graph, params: Weights, state: Weights, inputs: Sequence[jax.
         state,
         penalty,
     )
-
-
-_FUSED = (Meaning.PROBABILITY, Meaning.DISTRIBUTION)
 
 
 def _activity_penalty(layer: Any, results: Sequence[jax.Array], context: Context) -> jax.Array | float:

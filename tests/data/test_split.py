@@ -234,6 +234,14 @@ def test_tables_of_the_test_part_are_marked():
     assert "deepkit_role" not in parts.dev.frame().attrs
 
 
+def test_several_tables_of_the_test_part_are_marked():
+    tables = {"a": pd.DataFrame({"v": range(100)}), "b": pd.DataFrame({"w": range(100)})}
+    test = split(tables).test
+    assert all(table.attrs["deepkit_role"] == "test" for table in test.x.values())
+    with pytest.raises(DeepkitValueError, match="test part"):
+        split(test.x)
+
+
 def test_select_keeps_the_role_and_the_rows():
     parts = split(load_iris())
     some = parts.test.select(np.arange(15) % 2 == 0)

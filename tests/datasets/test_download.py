@@ -10,7 +10,8 @@ import pytest
 
 from deepkit.datasets import heart_disease, load_heart_disease
 from deepkit.datasets.download import DownloadError, download
-from deepkit.datasets.locate import PublicFile, cache_directory, cached_path, locate
+from deepkit.cache import cache_directory
+from deepkit.datasets.locate import PublicFile, cached_path, locate
 from deepkit.errors import DeepkitValueError
 
 BODY = bytes(range(256)) * 1024

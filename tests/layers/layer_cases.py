@@ -4,13 +4,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import keras
+import numpy as np
 
 from deepkit import activations, initializers, layers, regularizers
-from deepkit.graph import Input, Spec
-from deepkit.layers import Context
+from deepkit.graph import Spec
 
 K = keras.layers
 NORMAL = initializers.RandomNormal(stddev=0.5)
@@ -46,9 +45,7 @@ FUNCTIONS = [twice_and_one, product, halves, flax_mlp, flax_dropout, jnp.tanh]
 VOCABULARY: dict[str, Any] = {
     **{f"layers.{name}": kind for name, kind in layers.NAMES.items()},
     **{f"activations.{f.__name__}": f for f in activations.ACTIVATIONS.values()},
-    **{
-        f"initializers.{k.__name__}": k for k in vars(initializers).values() if isinstance(k, type)
-    },
+    **{f"initializers.{k.__name__}": k for k in vars(initializers).values() if isinstance(k, type)},
     **{f"regularizers.{k.__name__}": k for k in vars(regularizers).values() if isinstance(k, type)},
     **{function.__name__: function for function in FUNCTIONS},
 }
@@ -207,17 +204,12 @@ def specs_of(case, dtype=None):
 
 
 def arrays_of(case, batch, dtype=None, seed=0):
-    """Inputs drawn with a seed, off the corners of piecewise functions."""
-    keys = jax.random.split(jax.random.key(seed), len(case.rows))
+    """Inputs drawn with a seed: normal numbers, or small integers."""
+    draw = np.random.default_rng(seed)
     dtype = dtype or case.dtype
-    draw = jax.random.normal if dtype.startswith("float") else lambda *a: jax.random.randint(*a[:2], 0, 9)
-    return [jnp.asarray(draw(key, (batch, *row)), dtype) for key, row in zip(keys, case.rows, strict=True)]
-
-
-def contexts_of(case):
-    """Prediction, and training with a fixed key."""
-    return [Context(), Context(training=True, rng=jax.random.key(7))]
-
-
-def symbols_of(case):
-    return [Input(row, dtype=case.dtype) for row in case.rows]
+    return [
+        draw.normal(size=(batch, *row)).astype(dtype)
+        if dtype.startswith("float")
+        else draw.integers(0, 9, (batch, *row)).astype(dtype)
+        for row in case.rows
+    ]

@@ -6,30 +6,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layer_cases import CASES, VOCABULARY, arrays_of, contexts_of, specs_of, symbols_of
+from layer_cases import CASES, VOCABULARY, arrays_of, specs_of
 
 from deepkit import layers
 from deepkit.configuration import decode, encode
-from deepkit.graph import Spec
+from deepkit.graph import Input, Spec
 from deepkit.layers import Context
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 with_twin = pytest.mark.parametrize("case", [c for c in CASES if c.twin], ids=lambda case: case.id)
-CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+with_weights = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.layer().weight_tree(*specs_of(c))], ids=lambda case: case.id
+)
+CONTEXTS = [Context(), Context(training=True, rng=jax.random.key(7))]
 
 
-def close(left, right, **tolerance):
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, **(tolerance or CLOSE)),
-        left,
-        right,
-    )
+def close(left, right):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), left, right)
 
 
-def made(case, dtype=None, key=1):
+def made(case, dtype=None):
     """The layer, its parameters and its state."""
     layer = case.layer()
-    return layer, *layer.init(jax.random.key(key), *specs_of(case, dtype))
+    return layer, *jax.jit(lambda: layer.init(jax.random.key(1), *specs_of(case, dtype)))()
 
 
 def scalar(output):
@@ -54,131 +53,139 @@ def test_round_trip_through_json(case):
 @every_layer
 def test_spec_tells_the_real_output(case):
     layer, params, state = made(case)
-    symbols = symbols_of(case)
-    outputs = layer(symbols if len(symbols) > 1 else symbols[0])
-    declared = jax.tree.map(lambda t: t.spec, outputs)
-    for context in contexts_of(case):
+    inputs = [Input(row, dtype=case.dtype) for row in case.rows]
+    outputs = layer(inputs if len(inputs) > 1 else inputs[0])
+    for context in CONTEXTS:
         for batch in (1, 5):
-            output, new_state = layer.apply(params, state, *arrays_of(case, batch), context=context)
-            real = jax.tree.map(lambda a: (a.shape, a.dtype.name), output)
-            told = jax.tree.map(
-                lambda s, b=batch: ((b, *s.shape[1:]), s.dtype), declared, is_leaf=lambda s: isinstance(s, Spec)
+            real, new_state = jax.eval_shape(
+                lambda *arrays, context=context: layer.apply(params, state, *arrays, context=context),
+                *arrays_of(case, batch),
             )
+            told = jax.tree.map(lambda t, batch=batch: jax.ShapeDtypeStruct((batch, *t.shape[1:]), t.dtype), outputs)
             assert real == told
-            assert jax.tree.map(jnp.shape, new_state) == jax.tree.map(jnp.shape, state)
-            assert jax.tree.map(jnp.dtype, new_state) == jax.tree.map(jnp.dtype, state)
+            assert new_state == jax.eval_shape(lambda: state)
 
 
 @every_layer
 def test_weights_are_as_declared(case):
     layer, params, state = made(case)
     tree = layer.weight_tree(*specs_of(case))
-    flat = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda w: isinstance(w, layers.Weight))
-    arrays = {
-        **{path: (leaf, True) for path, leaf in jax.tree_util.tree_leaves_with_path(params)},
-        **{path: (leaf, False) for path, leaf in jax.tree_util.tree_leaves_with_path(state)},
+    leaves = jax.tree_util.tree_leaves_with_path
+    declared = {
+        path: (weight.shape, weight.dtype, weight.trainable)
+        for path, weight in leaves(tree, is_leaf=lambda leaf: isinstance(leaf, layers.Weight))
     }
-    assert set(arrays) == {path for path, _ in flat}
-    for path, weight in flat:
-        array, trainable = arrays[path]
-        assert (array.shape, array.dtype.name, trainable) == (weight.shape, weight.dtype, weight.trainable)
+    arrays = {
+        path: (array.shape, array.dtype.name, trained)
+        for part, trained in ((params, True), (state, False))
+        for path, array in leaves(part)
+    }
+    assert arrays == declared
 
 
 @every_layer
 def test_jit_and_vmap_agree_with_the_plain_call(case):
     layer, params, state = made(case)
     inputs, others = arrays_of(case, 4, seed=2), arrays_of(case, 4, seed=3)
-    for context in contexts_of(case):
 
-        def run(params, *inputs, context=context):
-            return layer.apply(params, state, *inputs, context=context)
+    def run(params, inputs):
+        return [layer.apply(params, state, *inputs, context=context) for context in CONTEXTS]
 
-        plain = run(params, *inputs)
-        close(jax.jit(run)(params, *inputs), plain)
-        both = jax.tree.map(lambda a, b: jnp.stack([a, b]), (params, inputs), (params, others))
-        mapped = jax.vmap(run)(both[0], *both[1])
-        close(jax.tree.map(lambda a: a[0], mapped), plain)
-        close(jax.tree.map(lambda a: a[1], mapped), run(params, *others))
+    plain = run(params, inputs)
+    stacked = jax.tree.map(lambda a, b: np.stack([a, b]), (params, inputs), (params, others))
+    compiled, mapped, other = jax.jit(lambda: (run(params, inputs), jax.vmap(run)(*stacked), run(params, others)))()
+    close(compiled, plain)
+    close(jax.tree.map(lambda a: a[0], mapped), plain)
+    close(jax.tree.map(lambda a: a[1], mapped), other)
 
 
-@every_layer
+@with_weights
 def test_init_under_vmap_is_init_alone(case):
     layer = case.layer()
     keys = jax.random.split(jax.random.key(0), 2)
-    mapped = jax.vmap(lambda key: layer.init(key, *specs_of(case)))(keys)
-    close(jax.tree.map(lambda a: a[1], mapped), layer.init(keys[1], *specs_of(case)))
+    mapped, alone = jax.jit(
+        lambda: (
+            jax.vmap(lambda key: layer.init(key, *specs_of(case)))(keys),
+            layer.init(keys[1], *specs_of(case)),
+        )
+    )()
+    close(jax.tree.map(lambda a: a[1], mapped), alone)
 
 
-@every_layer
+@pytest.mark.parametrize("case", [c for c in CASES if c.dtype == "float32"], ids=lambda case: case.id)
 def test_gradient_in_float64(case):
-    if not case.dtype.startswith("float"):
-        pytest.skip("integers have no gradient")
     with jax.enable_x64(True):
         layer, params, state = made(case, "float64")
-        inputs = arrays_of(case, 4, "float64", seed=4)
-        if "flax" in repr(layer):
-            params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), params)
-        for context in contexts_of(case):
+        params, state = jax.tree.map(lambda a: np.asarray(a, np.float64), (params, state))
+        point = (params, arrays_of(case, 4, "float64", seed=4))
+        draw = np.random.default_rng(5)
+        direction = jax.tree.map(lambda a: draw.normal(size=a.shape), point)
+        step = 1e-6
 
-            def value(point, context=context):
-                params, inputs = point
-                return scalar(layer.apply(params, state, *inputs, context=context)[0])
+        def slopes(point, direction):
+            found = []
+            for context in CONTEXTS:
 
-            point = (params, inputs)
-            leaves, structure = jax.tree.flatten(point)
-            keys = jax.random.split(jax.random.key(5), len(leaves))
-            direction = structure.unflatten(
-                [jax.random.normal(k, leaf.shape, leaf.dtype) for k, leaf in zip(keys, leaves, strict=True)]
-            )
-            gradient = jax.grad(value)(point)
-            slope = sum(jnp.vdot(g, d) for g, d in zip(*map(jax.tree.leaves, (gradient, direction)), strict=True))
-            step = 1e-6
-            ahead, behind = (
-                value(jax.tree.map(lambda a, d, s=sign: a + s * step * d, point, direction)) for sign in (1, -1)
-            )
+                def value(point, context=context):
+                    params, inputs = point
+                    return scalar(layer.apply(params, state, *inputs, context=context)[0])
+
+                gradient = jax.grad(value)(point)
+                slope = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, gradient, direction)))
+                ahead, behind = (
+                    value(jax.tree.map(lambda a, d, s=sign: a + s * step * d, point, direction)) for sign in (1, -1)
+                )
+                found.append((slope, (ahead - behind) / (2 * step)))
+            return found
+
+        for slope, difference in jax.jit(slopes)(point, direction):
             assert slope.dtype == jnp.float64
-            np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(slope, difference, rtol=1e-6, atol=1e-7)
 
 
 @with_twin
 def test_parity_with_keras(case):
     layer, params, state = made(case)
     twin = case.twin()
-    inputs = arrays_of(case, 6, seed=6)
-    given = inputs[0] if len(inputs) == 1 else inputs
-    twin(given)
-    twin.set_weights([*params.values(), *state.values()])
+    shapes = [(None, *row) for row in case.rows]
+    twin.build(shapes[0] if len(shapes) == 1 else shapes)
+    names = list(layer.weights(*specs_of(case)))
+    if names:
+        twin.set_weights([{**params, **state}[name] for name in names])
     # Keras counts a frozen layer's parameters among the others.
     own = [v.value for v in twin.trainable_variables]
     rest = [v.value for v in twin.non_trainable_variables]
-    float_inputs = [jnp.asarray(x, jnp.float32) for x in inputs]
+    inputs = [x.astype(np.float32) for x in arrays_of(case, 6, seed=6)]
 
-    for training in (False, True):
+    def ours(params, inputs, training):
+        output, new_state = layer.apply(params, state, *inputs, context=Context(training=training))
+        return scalar(output), (output, new_state)
 
-        def ours(params, inputs, training=training):
-            output, new_state = layer.apply(params, state, *inputs, context=Context(training=training))
-            return scalar(output), (output, new_state)
+    def theirs(own, inputs, training):
+        keywords = {"training": training} if "training" in twin.call.__code__.co_varnames else {}
+        output, after = twin.stateless_call(own, rest, inputs[0] if len(inputs) == 1 else inputs, **keywords)
+        return scalar(output), (output, after)
 
-        def theirs(own, inputs, training=training):
-            keywords = {"training": training} if _takes_training(twin) else {}
-            inputs = inputs[0] if len(inputs) == 1 else inputs
-            output, after = twin.stateless_call(own, rest, inputs, **keywords)
-            return scalar(output), (output, after)
+    @jax.jit
+    def both(params, own, inputs):
+        return [
+            [
+                jax.value_and_grad(function, (0, 1), has_aux=True)(weights, inputs, training)
+                for function, weights in ((ours, params), (theirs, own))
+            ]
+            for training in (False, True)
+        ]
 
-        (_, (output, new_state)), gradients = jax.value_and_grad(ours, (0, 1), has_aux=True)(params, float_inputs)
-        (_, (expected, after)), slopes = jax.value_and_grad(theirs, (0, 1), has_aux=True)(own, float_inputs)
+    for training, (mine, keras) in zip((False, True), both(params, own, inputs), strict=True):
+        ((_, (output, new_state)), gradients), ((_, (expected, after)), slopes) = mine, keras
         close(output, expected)
-        close(gradients[1], slopes[1], rtol=1e-4, atol=1e-5)
+        close(gradients[1], slopes[1])
         if own:
-            close(list(gradients[0].values()), slopes[0], rtol=1e-4, atol=1e-5)
+            close([gradients[0][name] for name in names if name in params], slopes[0])
         if layer.trainable:
-            close(list(new_state.values()), [a for a in after if a.dtype == jnp.float32])
+            close([new_state[name] for name in names if name in state], after)
         elif training:
             close(new_state, state)
-
-
-def _takes_training(twin):
-    return "training" in twin.call.__code__.co_varnames
 
 
 @every_layer
@@ -187,9 +194,14 @@ def test_final_activation_on_top_of_the_linear_layer_is_the_layer(case):
     if layer.final_activation is None:
         pytest.skip("no activation to take off")
     inputs = arrays_of(case, 3)
-    output, _ = layer.apply(params, state, *inputs, context=Context())
-    linear, _ = layer.without_activation().apply(params, state, *inputs, context=Context())
-    close(layer.final_activation(linear), output)
+
+    def two():
+        output, _ = layer.apply(params, state, *inputs, context=Context())
+        linear, _ = layer.without_activation().apply(params, state, *inputs, context=Context())
+        return output, layer.final_activation(linear)
+
+    output, rebuilt = jax.jit(two)()
+    close(rebuilt, output)
     assert layer.final_activation.__name__
 
 
@@ -217,8 +229,6 @@ def test_a_users_layer():
             return x * weights["gain"]
 
     layer = Scale(3.0, name="mine")
-    from deepkit.graph import Input
-
     tensor = layer(Input(4))
     assert tensor.shape == (None, 4) and layer.label == "Scale 'mine'"
     params, state = layer.init(jax.random.key(0), Spec((None, 4)))

@@ -211,9 +211,7 @@ def test_updates_have_the_dtype_of_the_parameters(name, arguments, dtype):
         updates, after = jax.eval_shape(optimizer.update, params, state, params, optimizer.schedule(0))
         assert {leaf.dtype for leaf in jax.tree.leaves(updates)} == {jnp.dtype(dtype)}
         # The state keeps its shapes and dtypes, so that it can be carried through lax.scan.
-        assert jax.tree.map(lambda s: (s.shape, s.dtype), after) == jax.tree.map(
-            lambda s: (s.shape, s.dtype), state
-        )
+        assert jax.tree.map(lambda s: (s.shape, s.dtype), after) == jax.tree.map(lambda s: (s.shape, s.dtype), state)
 
 
 @each_case
@@ -288,9 +286,7 @@ def test_global_clipping_keeps_the_direction():
 def test_the_two_forms_of_momentum(nesterov):
     """C21: averaging at η/(1−β) is the heavy ball at η; under a steady gradient it keeps the rate η."""
     heavy = train(optimizers.SGD(0.02, 0.9, nesterov), lambda params, step: gradient_of_loss(params))
-    averaging = train(
-        optimizers.SGD(0.2, 0.9, nesterov, averaging=True), lambda params, step: gradient_of_loss(params)
-    )
+    averaging = train(optimizers.SGD(0.2, 0.9, nesterov, averaging=True), lambda params, step: gradient_of_loss(params))
     assert_close(heavy, averaging)
 
     def speed(optimizer):
@@ -327,9 +323,7 @@ def test_the_average_follows_the_parameters():
 
 
 def test_ftrl_makes_weak_weights_exactly_zero():
-    after = train(
-        optimizers.Ftrl(0.1, l1_regularization_strength=5.0), lambda params, step: gradient_of_loss(params)
-    )
+    after = train(optimizers.Ftrl(0.1, l1_regularization_strength=5.0), lambda params, step: gradient_of_loss(params))
     assert float(jnp.abs(after["hidden"]["kernel"]).max()) == 0.0
 
 

@@ -45,9 +45,7 @@ OURS = [
     ("LinearWarmup", (schedules.CosineDecay(0.2, 30), 10), {"initial_learning_rate": 0.01}),
     ("OneCycle", (0.4, 60), {}),
 ]
-each_schedule = pytest.mark.parametrize(
-    ("name", "positional", "keywords"), KERAS + OURS, ids=lambda value: str(value)
-)
+each_schedule = pytest.mark.parametrize(("name", "positional", "keywords"), KERAS + OURS, ids=lambda value: str(value))
 
 
 @pytest.mark.parametrize(("name", "positional", "keywords"), KERAS, ids=lambda value: str(value))
@@ -63,17 +61,15 @@ def test_like_keras(name, positional, keywords):
 def test_traced_vectorised_and_through_json(name, positional, keywords):
     schedule = getattr(schedules, name)(*positional, **keywords)
     one_by_one = np.asarray([schedule(int(step)) for step in STEPS])
-    np.testing.assert_allclose(
-        jax.jit(jax.vmap(schedule))(jnp.asarray(STEPS)), one_by_one, rtol=1e-6, atol=1e-9
-    )
+    np.testing.assert_allclose(jax.jit(jax.vmap(schedule))(jnp.asarray(STEPS)), one_by_one, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(schedule(STEPS), one_by_one, rtol=1e-6, atol=1e-9)
     assert np.isfinite(one_by_one).all()
     again = decode(json.loads(json.dumps(encode(schedule))), VOCABULARY)
     assert again == schedule
     optimizer = optimizers.SGD(schedule)
-    assert decode(
-        json.loads(json.dumps(encode(optimizer))), VOCABULARY | {"optimizers.SGD": optimizers.SGD}
-    ) == (optimizer)
+    assert decode(json.loads(json.dumps(encode(optimizer))), VOCABULARY | {"optimizers.SGD": optimizers.SGD}) == (
+        optimizer
+    )
     assert float(optimizer.schedule(3)) == pytest.approx(one_by_one[3])
     assert optimizer.schedule(jnp.int32(3)).dtype == jnp.float32
     with jax.enable_x64(True):

@@ -108,6 +108,13 @@ def test_missing_numbers():
         TableEncoder(missing="mean").fit(rows.assign(age=np.nan))
 
 
+def test_columns_called_like_attributes_of_a_part():
+    rows = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0], "frame": [1, 2], "role": ["test", "train"], "name": [1, 3]})
+    assert TableEncoder().fit(rows).transform(rows).shape == (2, 6)
+    with pytest.raises(DeepkitValueError, match="needs the target"):
+        TableEncoder(target="zscore").fit(rows)
+
+
 def test_nullable_dtypes():
     rows = ROWS.assign(
         age=pd.array([20, None, 40, 60], dtype="Int64"),

@@ -72,6 +72,4 @@ class InverseTimeDecay(Schedule):
 
     def __call__(self, step: Any) -> Any:
         time = as_float(step) / self.decay_steps
-        return self.initial_learning_rate / (
-            1 + self.decay_rate * (jnp.floor(time) if self.staircase else time)
-        )
+        return self.initial_learning_rate / (1 + self.decay_rate * (jnp.floor(time) if self.staircase else time))

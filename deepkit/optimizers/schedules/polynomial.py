@@ -36,6 +36,4 @@ class PolynomialDecay(Schedule):
         # The first whole number of periods that reaches the step; a single one at step 0.
         periods = jnp.maximum(jnp.ceil(time), 1) if self.cycle else 1
         left = 1 - jnp.minimum(time / periods, 1)
-        return (
-            self.end_learning_rate + (self.initial_learning_rate - self.end_learning_rate) * left**self.power
-        )
+        return self.end_learning_rate + (self.initial_learning_rate - self.end_learning_rate) * left**self.power

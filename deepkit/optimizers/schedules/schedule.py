@@ -72,9 +72,7 @@ def _function_of_the_step(function: Callable[[Any], Any]) -> Callable[[Any], Any
             "A schedule takes one argument, the step, and uses jax.numpy: jnp.where(step < 100, 0.1, 0.01)."
         ) from error
     if getattr(rate, "shape", None) != ():
-        raise DeepkitTypeError(
-            f"it returns {rate} for one step. A schedule returns one number, the rate at that step."
-        )
+        raise DeepkitTypeError(f"it returns {rate} for one step. A schedule returns one number, the rate at that step.")
     return function
 
 

@@ -30,9 +30,9 @@ class LinearWarmup(Schedule):
     def __call__(self, step: Any) -> Any:
         first = at_step(self.learning_rate, 0)
         warmup = optax.linear_schedule(self.initial_learning_rate, first, self.warmup_steps)
-        return optax.join_schedules(
-            [warmup, lambda step: at_step(self.learning_rate, step)], [self.warmup_steps]
-        )(as_float(step))
+        return optax.join_schedules([warmup, lambda step: at_step(self.learning_rate, step)], [self.warmup_steps])(
+            as_float(step)
+        )
 
 
 class OneCycle(Schedule):
