@@ -10,10 +10,12 @@ from deepkit import (
     losses,
     metrics,
     optimizers,
+    plots,
     preprocessing,
     regularizers,
 )
 from deepkit.data import split
+from deepkit.export import load_model
 from deepkit.graph import Input
 from deepkit.model import Model, Sequential
 
@@ -29,9 +31,11 @@ __all__ = [
     "errors",
     "initializers",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "optimizers",
+    "plots",
     "preprocessing",
     "regularizers",
     "split",

@@ -17,15 +17,17 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, from_user_line, shown
 
 __all__ = [
     "Configurable",
     "decode",
     "encode",
     "finite_number",
+    "flag",
     "fraction",
     "lookup",
+    "non_negative_integer",
     "non_negative_number",
     "parameter",
     "positive_integer",
@@ -36,7 +38,7 @@ Thing = TypeVar("Thing")
 
 
 def parameter(
-    default: Any = dataclasses.MISSING, *, convert: Callable[[Any], Any] | None = None, kw_only: bool = False
+    *, default: Any = dataclasses.MISSING, convert: Callable[[Any], Any] | None = None, kw_only: bool = False
 ) -> Any:
     """A field of a `Configurable`.
 
@@ -61,6 +63,7 @@ class Configurable:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(repr=False, eq=cls.BY_VALUE, unsafe_hash=cls.BY_VALUE)(cls)
+        setattr(cls, "__init__", from_user_line(vars(cls)["__init__"]))  # noqa: B010  mypy refuses to assign a method
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -68,15 +71,16 @@ class Configurable:
         object.__setattr__(self, "_sealed", True)
 
     def _convert(self, field: dataclasses.Field[Any]) -> None:
-        convert = field.metadata.get("convert")
+        convert = field.metadata.get("convert") or (flag if field.type in ("bool", bool) else None)
         if convert is None:
             return
         value = getattr(self, field.name)
         try:
             object.__setattr__(self, field.name, convert(value))
         except (DeepkitTypeError, DeepkitValueError) as error:
-            raise type(error)(f"{type(self).__name__}({field.name}={value!r}): {error}") from None
+            raise type(error)(f"{type(self).__name__}({field.name}={shown(value)}): {error}") from None
 
+    @from_user_line
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_sealed", False) and name not in self.SETTABLE:
             raise DeepkitTypeError(
@@ -125,26 +129,43 @@ def lookup(identifier: Any, family: str, names: Mapping[str, Any], *, kind: type
         return lookup(identifier(), family, names, kind=kind)
     if kind is not None and isinstance(identifier, kind):
         return identifier
+    article = "an" if family[0] in "aeiou" else "a"
     raise DeepkitTypeError(
-        f"expected the name of {'an' if family[0] in 'aeiou' else 'a'} {family}"
-        + (f" or a {kind.__name__}" if kind is not None else "")
-        + f", got {identifier!r} of type {type(identifier).__name__}."
+        f"expected the name of {article} {family}, such as {next(iter(names))!r}"
+        + (f", or {article} {kind.__name__} object" if kind is not None else "")
+        + f", got {described(identifier)}."
     )
 
 
 def positive_integer(value: Any) -> int:
     """Converter: an integer of at least one (numpy integers included, booleans not)."""
+    return _whole_number(value, 1)
+
+
+def non_negative_integer(value: Any) -> int:
+    """Converter: an integer of at least zero (numpy integers included, booleans not)."""
+    return _whole_number(value, 0)
+
+
+def _whole_number(value: Any, least: int) -> int:
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise DeepkitTypeError(f"expected a whole number, got {type(value).__name__}.")
-    if value < 1:
-        raise DeepkitValueError("expected a whole number of at least 1.")
+        raise DeepkitTypeError(f"expected a whole number of at least {least}, got {described(value)}.")
+    if value < least:
+        raise DeepkitValueError(f"expected a whole number of at least {least}.")
     return int(value)
+
+
+def flag(value: Any) -> bool:
+    """Converter: true or false, nothing that merely counts as one of them. Fields declared as `bool` have it."""
+    if not isinstance(value, bool | np.bool_):
+        raise DeepkitTypeError(f"expected True or False, got {described(value)}.")
+    return bool(value)
 
 
 def finite_number(value: Any) -> float:
     """Converter: a finite number of any sign (numpy numbers included, booleans not)."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise DeepkitTypeError(f"expected a number, got {type(value).__name__}.")
+        raise DeepkitTypeError(f"expected a number, got {described(value)}.")
     if not math.isfinite(value):
         raise DeepkitValueError("expected a finite number.")
     return float(value)
@@ -167,7 +188,7 @@ def non_negative_number(value: Any) -> float:
 def fraction(value: Any) -> float:
     """Converter: a number in [0, 1)."""
     if not 0 <= finite_number(value) < 1:
-        raise DeepkitValueError("expected a number in [0, 1).")
+        raise DeepkitValueError("expected a share in [0, 1), such as 0.5 for one half.")
     return float(value)
 
 

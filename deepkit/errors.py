@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import difflib
 import functools
-import pathlib
+import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 __all__ = [
     "DeepkitError",
     "DeepkitTypeError",
     "DeepkitValueError",
     "DeepkitWarning",
+    "described",
     "did_you_mean",
     "from_user_line",
+    "shown",
     "warn",
 ]
 
-_PACKAGE = str(pathlib.Path(__file__).parent)
+_NOT_THE_USER = ("deepkit", "jax", "jaxlib")
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -57,16 +59,45 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Known names: {', '.join(options)}."
 
 
+def described(value: Any) -> str:
+    """What a value is, as part of a sentence: `an array of shape (12, 4)`, `the class Dense`, `None`."""
+    kind = type(value).__name__
+    shape = getattr(value, "shape", None)
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if hasattr(type(value), "label"):
+        return str(value.label)
+    if isinstance(shape, tuple):
+        columns = f", columns {', '.join(map(str, value.columns))}" if hasattr(value, "columns") else ""
+        return f"{'a table' if columns else 'an array'} of shape {shape}{columns}"
+    if isinstance(value, list | tuple | dict | set):
+        return f"a {kind} of {len(value)} {'entry' if len(value) == 1 else 'entries'}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
+
+
+def shown(value: Any) -> str:
+    """A value as the user wrote it, or what it is where that would be long: `units=<an array of shape (12, 4)>`."""
+    text = repr(value)
+    return text if len(text) <= 60 and not text.startswith("<") and "\n" not in text else f"<{described(value)}>"
+
+
 def warn(message: str) -> None:
     """Issue a `DeepkitWarning` that points at the first line outside the package."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _NOT_THE_USER:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, DeepkitWarning, stacklevel=level + 1)
 
 
 def from_user_line(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let a `DeepkitError` raised anywhere below `function` show the user's line, not deepkit's insides."""
+    """Let a `DeepkitError` raised anywhere below `function` show the user's line, not deepkit's insides.
+
+    A call with misspelt, missing or too many arguments becomes a `DeepkitTypeError` too.
+    """
 
     @functools.wraps(function)
     def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -74,5 +105,31 @@ def from_user_line(function: Callable[Arguments, Result]) -> Callable[Arguments,
             return function(*args, **kwargs)
         except DeepkitError as error:
             raise error.with_traceback(None) from error.__cause__
+        except TypeError as error:
+            inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+            wrong = None if inside else _wrong_call(function, args, kwargs)
+            if wrong is None:
+                raise
+            raise DeepkitTypeError(wrong) from None
 
     return wrapper
+
+
+def _wrong_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """What is wrong with the arguments of a call that Python refused."""
+    name = function.__qualname__.rpartition("<locals>.")[2].removesuffix(".__init__")
+    known = dict(inspect.signature(function).parameters)
+    count = len(args) - (known.pop("self", None) is not None)
+    for keyword in kwargs:
+        if keyword not in known:
+            return f"{name} has no argument {keyword!r}. {did_you_mean(keyword, known)}"
+    positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if count > len(positional):
+        return (
+            f"{name} takes {len(positional)} arguments by position ({', '.join(positional)}), but {count} were given. "
+            "Pass the others by name, and several things that belong together as one list."
+        )
+    for place, parameter in enumerate(known.values()):
+        if parameter.default is parameter.empty and place >= count and parameter.name not in kwargs:
+            return f"{name} needs the argument {parameter.name!r}. Write {name}({parameter.name}=…)."
+    return None

@@ -99,12 +99,14 @@ class Model:
 
     @property
     def trainable(self) -> bool:
-        """False freezes every layer when the model is used inside another."""
+        """Whether the model as a whole is trained. Setting it sets every layer in it, as in Keras."""
         return self.layer.trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self.layer.trainable = value
+        for layer in self.program.places.values():
+            layer.trainable = value
 
     # The floor below: pure functions.
 
@@ -365,21 +367,52 @@ class Model:
 
     @from_user_line
     def save(self, path: Any) -> None:
-        """Write the model with weights, encoder and training choices to one file (JSON and safetensors, no code)."""
+        """Write the model to one file: JSON and safetensors, no code and no pickle. `dk.load_model` reads it.
+
+        Kept are the graph, all weights, the encoder, what `compile` chose and the state of the optimizer. The file is
+        written beside the old one and renamed, so that a crash leaves the one or the other, whole. A digest tells
+        damage when it is read.
+
+        Args:
+            path: Name that ends in `.deepkit`.
+
+        Raises:
+            DeepkitError: for another ending, a place that cannot be written to, or a layer that holds what JSON cannot.
+
+        Functions and classes of yours are kept by name; `load_model` asks for them. An `optax.GradientTransformation`
+        has none: then a warning says that optimizer, losses and metrics are left out.
+        """
         from deepkit.export import save_model
 
         save_model(self, path)
 
     @from_user_line
     def export(self, path: Any) -> None:
-        """Write the weights to `.npz` or `.safetensors`, named by their path (`params/dense/kernel`)."""
+        """Write the weights to `.npz` or `.safetensors`, named by their path: `params/dense/kernel`, `state/…`.
+
+        Args:
+            path: Its ending says the format. bfloat16 is written to `.npz` as float32, which holds it exactly.
+
+        Raises:
+            DeepkitError: for another ending, or a place that cannot be written to.
+        """
         from deepkit.export import export_weights
 
         export_weights(self, path)
 
     @from_user_line
     def load_weights(self, path: Any, by: str = "name") -> None:
-        """Read weights that `export` or `save` wrote, `by` "name" or by "topology" (order and shapes)."""
+        """Read the weights of an `.npz`, `.safetensors` or `.deepkit` file; all of them fit, or none is loaded.
+
+        Args:
+            path: The file. Pickles in it are refused.
+            by: "name": the file has the arrays of the model, by the paths that `export` writes. "topology": names do
+                not count; the arrays stand in the order of `get_weights`, with the same shapes.
+
+        Raises:
+            DeepkitError: for arrays that are missing, too many, or of another shape, naming both sides; and for a
+                damaged or foreign file.
+        """
         from deepkit.export import load_weights
 
         load_weights(self, path, by)

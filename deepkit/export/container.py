@@ -61,7 +61,7 @@ def pack(declaration: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> by
     }
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     data = bytearray(save(dense, metadata={"deepkit": json.dumps(content)}))
-    assert is_ours(data) and data[_DIGEST] == _BLANK, "safetensors arranges its header in another way"
+    assert is_ours(bytes(data)) and data[_DIGEST] == _BLANK, "safetensors arranges its header in another way"
     data[_DIGEST] = hashlib.sha256(data).hexdigest().encode()
     return bytes(data)
 
@@ -77,19 +77,23 @@ def unpack(data: bytes, path: pathlib.Path) -> tuple[dict[str, Any], dict[str, n
     blank = bytearray(data)
     blank[_DIGEST] = _BLANK
     if hashlib.sha256(blank).hexdigest().encode() != data[_DIGEST]:
-        raise DeepkitValueError(f"{path} {_damage(data)} Nothing was read from it: copy it again, or save the model again.")
+        raise DeepkitValueError(
+            f"{path} {_damage(data)} Nothing was read from it: copy it again, or save the model again."
+        )
     try:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         content = json.loads(header["__metadata__"]["deepkit"])
         number, version, order = content["format"], content["deepkit"], content["arrays"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise DeepkitValueError(f"{path} does not follow the format of deepkit's files. Save the model again.") from error
+        raise DeepkitValueError(
+            f"{path} does not follow the format of deepkit's files. Save the model again."
+        ) from error
     if not isinstance(number, int) or number > FORMAT:
         import deepkit
 
         raise DeepkitValueError(
-            f"{path} was written by deepkit {version} in format {number}, and this is deepkit {deepkit.__version__}, which reads "
-            f"formats up to {FORMAT}. Update deepkit: pip install --upgrade deepkit."
+            f"{path} was written by deepkit {version} in format {number}, and this is deepkit {deepkit.__version__}, "
+            f"which reads formats up to {FORMAT}. Update deepkit: pip install --upgrade deepkit."
         )
     arrays = tensors(data, path)
     if sorted(arrays) != sorted(order):

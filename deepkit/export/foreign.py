@@ -25,9 +25,15 @@ def describe(data: bytes) -> str:
     if is_zip(data):
         return _describe_zip(data)
     if data.startswith(HDF5):
-        return "is an HDF5 file, such as Keras writes. Declare the model with deepkit, and take its weights over with set_weights."
+        return (
+            "is an HDF5 file, such as Keras writes. Declare the model with deepkit, and take the weights over: "
+            "model.set_weights(keras_model.get_weights())."
+        )
     if data.startswith(PICKLE) and data[1:2] in b"\x02\x03\x04\x05":
-        return "is a pickle, which could run code when it is opened; deepkit opens none. Save the weights as .npz or .safetensors."
+        return (
+            "is a pickle, which could run code when it is opened, so deepkit opens none. "
+            "Save the weights as .npz or .safetensors."
+        )
     if is_safetensors(data):
         return "is a safetensors file with weights and no model. Declare the model, and call model.load_weights(path)."
     try:

@@ -7,6 +7,7 @@ saved, no name ever stands for two things, and whoever loads it passes `custom_o
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import itertools
 from collections.abc import Iterator, Mapping
@@ -58,16 +59,14 @@ class Names:
         """
         if isinstance(value, Configurable):
             fields = {
-                field: self.write(getattr(value, field), f"{place}.{field}")
-                for field in value.__dataclass_fields__  # type: ignore[attr-defined]
+                field.name: self.write(getattr(value, field.name), f"{place}.{field.name}")
+                for field in dataclasses.fields(value)  # type: ignore[arg-type]
             }
             return {"class": self.name(type(value), place), "config": fields}
         if isinstance(value, list | tuple):
             return [self.write(item, f"{place}.{number}") for number, item in enumerate(value)]
         if isinstance(value, Mapping):
-            return {
-                "mapping": [[encode(key), self.write(item, f"{place}.{key}")] for key, item in value.items()]
-            }
+            return {"mapping": [[encode(key), self.write(item, f"{place}.{key}")] for key, item in value.items()]}
         if callable(value):
             return {"function": self.name(value, place)}
         try:

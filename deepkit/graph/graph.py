@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 from deepkit.graph.spec import Spec
 from deepkit.graph.tensor import Callee, Node, SymbolicTensor
 
@@ -55,18 +55,23 @@ def _flatten(tensors: Any, what: str) -> tuple[tuple[SymbolicTensor, ...], Any]:
     leaves, structure = jax.tree.flatten(tensors, is_leaf=lambda leaf: isinstance(leaf, SymbolicTensor))
     for leaf in leaves:
         if not isinstance(leaf, SymbolicTensor):
+            mend = "dk.Input(…)" if what == "inputs" else "a layer call such as Dense(1)(x)"
             raise DeepkitTypeError(
-                f"Model({what}=…) holds {leaf!r} of type {type(leaf).__name__}, not a tensor. "
-                f"Pass what {'dk.Input(…)' if what == 'inputs' else 'a layer call such as Dense(1)(x)'} returned."
+                f"Model({what}=…) holds {described(leaf)}, where a tensor is expected. Pass what {mend} returned"
+                + ("; a list of layers goes into dk.Sequential([…])." if callable(leaf) else ".")
             )
     if not leaves:
-        raise DeepkitValueError(f"Model({what}={tensors!r}) has no tensor. Pass at least one.")
+        mend = "dk.Input(…)" if what == "inputs" else "a layer call such as Dense(1)(x)"
+        raise DeepkitValueError(f"Model({what}={tensors!r}) holds no tensor. Pass what {mend} returned.")
     return tuple(leaves), structure
 
 
 def _check_inputs(inputs: tuple[SymbolicTensor, ...]) -> None:
     if len(set(map(id, inputs))) < len(inputs):
-        raise DeepkitValueError("Model(inputs=…) names the same tensor twice. Pass every input once.")
+        twice = next(tensor for tensor in inputs if sum(other is tensor for other in inputs) > 1)
+        raise DeepkitValueError(
+            f"Model(inputs=…) names {twice.label} twice. Pass every input once; it may be used by many layers."
+        )
 
 
 def _order(inputs: tuple[SymbolicTensor, ...], outputs: tuple[SymbolicTensor, ...]) -> tuple[Node, ...]:
@@ -84,19 +89,35 @@ def _order(inputs: tuple[SymbolicTensor, ...], outputs: tuple[SymbolicTensor, ..
             done.setdefault(id(node), node)
         elif id(node) not in done:
             if node.callee is None:
-                raise DeepkitValueError(
-                    f"the outputs need {tensor.label} of shape {tensor.shape}, which is not among the model's inputs "
-                    f"({', '.join(given.label for given in inputs)}). Add it: Model(inputs=[…, that input], outputs)."
-                )
+                raise DeepkitValueError(_missing_input(tensor, inputs, outputs))
             stack.append((tensor, True))
             stack.extend((source, False) for source in reversed(node.inputs))
     for tensor in inputs:
         if id(tensor) not in used:
             raise DeepkitValueError(
                 f"{tensor.label} of shape {tensor.shape} is an input of the model, but no output depends on it. "
-                "Connect it, or leave it out of Model(inputs=…). (Are inputs and outputs in the right order?)"
+                "Connect it to a layer, or leave it out of Model(inputs=…)."
             )
     return tuple(done.values())
+
+
+def _missing_input(
+    tensor: SymbolicTensor, inputs: tuple[SymbolicTensor, ...], outputs: tuple[SymbolicTensor, ...]
+) -> str:
+    if any(tensor is output for output in outputs):
+        return (
+            f"Model(…): {tensor.label} is among the outputs and not among the inputs "
+            f"({', '.join(given.label for given in inputs)}). The order is Model(inputs, outputs)."
+        )
+    if any(given.node.callee is None and given.shape == tensor.shape and not given.name for given in inputs):
+        return (
+            f"Model(inputs=…) was given another {tensor.label} than the one that the outputs are computed from. "
+            "Make it once and use the same tensor twice: x = dk.Input(…); dk.Model(x, layer(x))."
+        )
+    return (
+        f"the outputs need {tensor.label} of shape {tensor.shape}, which is not among the model's inputs "
+        f"({', '.join(given.label for given in inputs)}). Add it: Model(inputs=[…, that input], outputs)."
+    )
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -117,8 +138,9 @@ def _name_callees(nodes: tuple[Node, ...]) -> dict[str, Any]:
             continue
         if explicit in taken:
             raise DeepkitValueError(
-                f"two layers are called {explicit!r}: {taken[explicit].label} and {callee.label}. "
-                "Names are the keys of the parameters: give each layer its own, or leave name= out."
+                f"two layers are called {explicit!r}, a {type(taken[explicit]).__name__} and a "
+                f"{type(callee).__name__}, but names are the keys of the parameters. "
+                "Give each layer a name of its own, or leave name= out."
             )
         taken[explicit] = callee
     names: dict[int, str] = {id(callee): name for name, callee in taken.items()}
@@ -139,7 +161,12 @@ def _names_of_inputs(structure: Any, inputs: tuple[SymbolicTensor, ...]) -> tupl
         return tuple(by_tensor[id(tensor)] for tensor in inputs)
     taken = {tensor.name for tensor in inputs if tensor.name}
     if len(taken) < sum(bool(tensor.name) for tensor in inputs):
-        raise DeepkitValueError(f"two inputs share a name: {[t.name for t in inputs]}. Give each Input its own name.")
+        names_given = [tensor.name for tensor in inputs if tensor.name]
+        twice = next(name for name in names_given if names_given.count(name) > 1)
+        raise DeepkitValueError(
+            f"two inputs are called {twice!r}, and data passed as a dict could not tell them apart. "
+            "Give each Input a name of its own, or leave name= out."
+        )
     names: list[str] = []
     for tensor in inputs:
         name = tensor.name or _unique("input", {*taken, *names})

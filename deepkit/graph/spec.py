@@ -8,6 +8,11 @@ import math
 from typing import Any
 
 
+def row_text(shape: tuple[int, ...]) -> str:
+    """A row's shape as it is written in `Input(…)`: `4` for `(4,)`."""
+    return str(shape[0]) if len(shape) == 1 else str(shape)
+
+
 class Meaning(enum.Enum):
     """What the values of a tensor are, as far as the declaration tells.
 

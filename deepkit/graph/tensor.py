@@ -8,8 +8,8 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, from_user_line
-from deepkit.graph.spec import Spec
+from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError, from_user_line, shown
+from deepkit.graph.spec import Spec, row_text
 
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int32", "int64", "int8", "uint8", "bool")
 
@@ -63,50 +63,85 @@ class SymbolicTensor:
     def label(self) -> str:
         """How errors name this tensor."""
         if self.node.callee is None:
-            return f"Input {self.name!r}" if self.name else f"Input{self.spec.row_shape}"
+            return f"Input {self.name!r}" if self.name else f"Input({row_text(self.spec.row_shape)})"
         return f"output of {self.node.callee.label}"
 
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={self.shape} dtype={self.dtype}, {self.label}: {self.spec.meaning.value}>"
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise DeepkitTypeError(
-            f"{what} needs numbers, but the {self.label} is symbolic: it has a shape {self.shape} and no values yet. "
-            "Use a layer (dk.layers.Add()([a, b]), Multiply, …) or dk.layers.Lambda(lambda a: …)(tensor)."
+    def _refuse(self, what: str, error: type[DeepkitError] = DeepkitTypeError) -> NoReturn:
+        layer = LAYERS_INSTEAD.get(what.split()[-1].removeprefix("np."), "")
+        raise error(
+            f"{what} needs numbers, but the {self.label} is symbolic: it has the shape {self.shape} and no values yet. "
+            f"Use {layer + ' or ' if layer else ''}dk.layers.Lambda(lambda a: …)(tensor); "
+            "numbers come from model.predict(x)."
         )
 
+    @from_user_line
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        self._refuse("a NumPy or JAX function")
+        self._refuse("a NumPy array")
 
+    @from_user_line
+    def __array_ufunc__(self, function: Any, *_: Any, **__: Any) -> NoReturn:
+        self._refuse(f"np.{function.__name__}")
+
+    @from_user_line
+    def __array_function__(self, function: Any, *_: Any, **__: Any) -> NoReturn:
+        self._refuse(f"np.{function.__name__}")
+
+    @property
+    @from_user_line
     def __jax_array__(self) -> NoReturn:
-        self._refuse("a JAX function")
-
-    def __bool__(self) -> NoReturn:
-        self._refuse("a truth test")
-
-    def __iter__(self) -> NoReturn:
-        self._refuse("iteration")
-
-    def __len__(self) -> NoReturn:
-        self._refuse("len()")
-
-    def __getitem__(self, _: object) -> NoReturn:
-        self._refuse("indexing")
+        # A property, for JAX asks whether there is one and does not call it; no TypeError, for JAX rephrases those.
+        self._refuse("a JAX function", DeepkitValueError)
 
 
-def _refusing_operator(symbol: str) -> Callable[[SymbolicTensor, object], NoReturn]:
-    def refuse(self: SymbolicTensor, _: object = None) -> NoReturn:
-        self._refuse(f"the operator {symbol}")
+LAYERS_INSTEAD = {
+    "+": "dk.layers.Add()([a, b])",
+    "-": "dk.layers.Subtract()([a, b])",
+    "*": "dk.layers.Multiply()([a, b]), dk.layers.Rescaling(2.0)(a)",
+    "/": "dk.layers.Rescaling(1 / 255)(a)",
+    "@": "dk.layers.Dot(axes=-1)([a, b])",
+    "add": "dk.layers.Add()([a, b])",
+    "subtract": "dk.layers.Subtract()([a, b])",
+    "multiply": "dk.layers.Multiply()([a, b])",
+    "maximum": "dk.layers.Maximum()([a, b])",
+    "minimum": "dk.layers.Minimum()([a, b])",
+    "concatenate": "dk.layers.Concatenate()([a, b])",
+    "stack": "dk.layers.Concatenate()([a, b])",
+    "reshape": "dk.layers.Reshape(…)(a)",
+    "dot": "dk.layers.Dot(axes=-1)([a, b])",
+    "len()": "tensor.shape,",
+}
+"""What to use instead of an operator or a function."""
+
+REFUSED = {
+    **{
+        f"__{side}{name}__": f"the operator {symbol}"
+        for name, symbol in {
+            "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%",
+            "pow": "**", "matmul": "@",
+        }.items()
+        for side in ("", "r")
+    },
+    **{f"__{name}__": f"the operator {symbol}" for name, symbol in {
+        "neg": "-", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+    }.items()},
+    **{f"__{name}__": f"{name}()" for name in ("abs", "float", "int", "round", "len")},
+    "__bool__": "a truth test", "__iter__": "iteration", "__getitem__": "indexing",
+}  # fmt: skip
+"""Python's own operations on a tensor, and how errors call them."""
+
+
+def _refusing(what: str) -> Callable[..., NoReturn]:
+    def refuse(self: SymbolicTensor, *_: object) -> NoReturn:
+        self._refuse(what)
 
     return from_user_line(refuse)
 
 
-for _name, _symbol in {
-    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "matmul": "@", "pow": "**",
-}.items():  # fmt: skip
-    setattr(SymbolicTensor, f"__{_name}__", _refusing_operator(_symbol))
-    setattr(SymbolicTensor, f"__r{_name}__", _refusing_operator(_symbol))
-setattr(SymbolicTensor, "__neg__", _refusing_operator("-"))  # noqa: B010  beside its siblings above
+for _method, _what in REFUSED.items():
+    setattr(SymbolicTensor, _method, _refusing(_what))
 
 
 @from_user_line
@@ -128,23 +163,28 @@ def Input(
     """
     sizes = (shape,) if isinstance(shape, int | np.integer) else shape
     if isinstance(sizes, str) or not isinstance(sizes, Sequence):
+        rows = getattr(shape, "shape", ())
         raise DeepkitTypeError(
-            f"Input(shape={shape!r}): expected a whole number or a tuple of them, "
-            "such as Input(29) or Input((32, 32, 3))."
+            f"Input(shape={shown(shape)}): expected the shape of one row, a whole number or a tuple of them. Write "
+            + (f"Input({row_text(tuple(rows[1:]))})." if rows else "Input(29) or Input((32, 32, 3)).")
         )
     for size in sizes:
         if size is None:
             raise DeepkitValueError(
-                f"Input(shape={tuple(sizes)}): only the batch size may be open, and it is not written. "
-                "Give every other size as a whole number."
+                f"Input(shape={tuple(sizes)}): the batch is not written, and no other size may be open. "
+                "Give the shape of one row in whole numbers, such as Input(29)."
             )
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise DeepkitValueError(
-                f"Input(shape={shape!r}): every size must be a whole number of at least 1, got {size!r}."
+                f"Input(shape={shape!r}): {size!r} is no size. Give whole numbers of at least 1, such as Input(29)."
             )
-    dtype = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "name", getattr(dtype, "__name__", dtype))
     if dtype not in DTYPES:
-        raise DeepkitValueError(f"Input(dtype={dtype!r}): expected one of {', '.join(DTYPES)}.")
+        raise DeepkitValueError(
+            f"Input(dtype={dtype!r}): no such dtype. Choose float32, the default, or one of {', '.join(DTYPES[1:])}."
+        )
+    if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        raise DeepkitTypeError(f"Input(name={shown(name)}): a name is a non-empty string without '/'.")
     spec = Spec((None, *(operator.index(size) for size in sizes)), dtype)
     tensor = Node(None, (), [spec]).outputs[0]
     tensor.name = name

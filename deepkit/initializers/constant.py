@@ -34,7 +34,7 @@ class Constant(Initializer):
             `kernel_initializer=lambda key, shape, dtype: array`, or use `model.set_weights`.
     """
 
-    value: float = parameter(0.0, convert=finite_number)
+    value: float = parameter(default=0.0, convert=finite_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         return jnp.full(shape, self.value, dtype)
@@ -50,7 +50,7 @@ class Identity(Initializer):
         DeepkitValueError: when called with a shape that is not two-dimensional.
     """
 
-    gain: float = parameter(1.0, convert=finite_number)
+    gain: float = parameter(default=1.0, convert=finite_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         if len(shape) != 2:

@@ -20,8 +20,8 @@ class RandomNormal(Initializer):
         stddev: Its standard deviation (not its variance), 0.05 as in Keras.
     """
 
-    mean: float = parameter(0.0, convert=finite_number)
-    stddev: float = parameter(0.05, convert=non_negative_number)
+    mean: float = parameter(default=0.0, convert=finite_number)
+    stddev: float = parameter(default=0.05, convert=non_negative_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         return self.mean + self.stddev * jax.random.normal(key, shape, dtype)
@@ -35,8 +35,8 @@ class TruncatedNormal(Initializer):
         stddev: Standard deviation *before* the cut, 0.05 as in Keras: the values' own is 0.88 times that.
     """
 
-    mean: float = parameter(0.0, convert=finite_number)
-    stddev: float = parameter(0.05, convert=non_negative_number)
+    mean: float = parameter(default=0.0, convert=finite_number)
+    stddev: float = parameter(default=0.05, convert=non_negative_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         return self.mean + self.stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
@@ -53,8 +53,8 @@ class RandomUniform(Initializer):
         DeepkitValueError: if `minval` is above `maxval`.
     """
 
-    minval: float = parameter(-0.05, convert=finite_number)
-    maxval: float = parameter(0.05, convert=finite_number)
+    minval: float = parameter(default=-0.05, convert=finite_number)
+    maxval: float = parameter(default=0.05, convert=finite_number)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,7 +83,7 @@ class Orthogonal(Initializer):
     Reference: Saxe, McClelland and Ganguli, 2014, https://arxiv.org/abs/1312.6120
     """
 
-    gain: float = parameter(1.0, convert=finite_number)
+    gain: float = parameter(default=1.0, convert=finite_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         if len(shape) < 2:

@@ -78,9 +78,9 @@ class VarianceScaling(Initializer):
         DeepkitError: for a scale that is not above 0, an unknown mode or distribution.
     """
 
-    scale: float = parameter(1.0, convert=positive_number)
-    mode: str = parameter("fan_in", convert=_mode)
-    distribution: str = parameter("truncated_normal", convert=_distribution)
+    scale: float = parameter(default=1.0, convert=positive_number)
+    mode: str = parameter(default="fan_in", convert=_mode)
+    distribution: str = parameter(default="truncated_normal", convert=_distribution)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         return _draw(key, shape, dtype, self.scale, self.mode, self.distribution)
@@ -160,7 +160,7 @@ class TorchDefault(Initializer):
         DeepkitValueError: when called on a vector (a bias) without `fan_in`.
     """
 
-    fan_in: int | None = parameter(None, convert=_fan_in)
+    fan_in: int | None = parameter(default=None, convert=_fan_in)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
         if self.fan_in is None and len(shape) < 2:

@@ -56,9 +56,8 @@ def refuse_single(layer: Layer, x: Spec, function: Callable[..., Any], axis: int
     (resolved,) = resolve_axes(layer, x, axis)
     if x.shape[resolved] == 1:
         raise DeepkitValueError(
-            f"{layer.label} applies {function.__name__} over an axis of size 1 (shape {x.shape}): a "
-            "distribution over one "
-            'unit is always 1. Use activation="sigmoid" for two classes, or one unit per class.'
+            f"{layer.label} applies {function.__name__} over an axis of size 1 (shape {x.shape}): "
+            'a distribution over one unit is always 1. Use activation="sigmoid" for two classes, or one unit per class.'
         )
 
 

@@ -19,8 +19,7 @@ from deepkit.layers.specs import traced_spec
 def _module_or_factory(value: Any) -> Any:
     if isinstance(value, type) or not callable(value):
         raise DeepkitTypeError(
-            "expected a flax.nnx module or a function that makes one, such as "
-            "lambda rngs: nnx.Linear(4, 8, rngs=rngs)."
+            "expected a flax.nnx module or a function that makes one, such as lambda rngs: nnx.Linear(4, 8, rngs=rngs)."
         )
     return value
 
@@ -70,9 +69,7 @@ class Flax(Layer):
         return make(key) if key is not None else nnx.eval_shape(lambda: make(jax.random.key(0)))
 
     def weight_tree(self, *inputs: Spec) -> Weights:
-        """Shapes of the parameters and the state, nested as in the module. (The module draws its own first
-        values.)
-        """
+        """Shapes of parameters and state, nested as in the module, which draws its own first values."""
         _, _, params, state = _split(self._made(None))
         trees = [
             jax.tree.map(lambda a, t=trainable: Weight(a.shape, Zeros(), t, a.dtype.name), _named(part))
@@ -103,7 +100,8 @@ class Flax(Layer):
             definition,
             self._seeded(streams, context),
             nnx.map_state(lambda path, variable: variable.replace(_at(params, path)), param_part),
-            nnx.map_state(lambda path, variable: variable.replace(_at(state, path)), state_part),
+            # JAX arrays, because nnx writes into NumPy arrays in place.
+            nnx.map_state(lambda path, variable: variable.replace(jnp.asarray(_at(state, path))), state_part),
         )
         (module.train if context.training else module.eval)()
         output = module(*inputs)
@@ -113,9 +111,7 @@ class Flax(Layer):
         )
 
     def _seeded(self, streams: Any, context: Context) -> Any:
-        """The module's random streams, each from a key of its own; in prediction nothing should draw from
-        them.
-        """
+        """The module's random streams, each from a key of its own; in prediction nothing draws from them."""
         from flax import nnx
 
         paths = [path for path, _ in nnx.to_flat_state(streams)]

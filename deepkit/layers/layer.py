@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import jax
 
 from deepkit.configuration import Configurable, parameter
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, from_user_line
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown
 from deepkit.graph import Meaning, Spec, SymbolicTensor, connect
 from deepkit.initializers import Initializer
 from deepkit.regularizers import Constraint, Regularizer
@@ -96,7 +96,7 @@ class Layer(Configurable):
         super().__post_init__()
         if self.name is not None and (not isinstance(self.name, str) or not self.name or "/" in self.name):
             raise DeepkitValueError(
-                f"{type(self).__name__}(name={self.name!r}): a name is a non-empty string without '/'."
+                f"{type(self).__name__}(name={shown(self.name)}): a name is a non-empty string without '/'."
             )
 
     # What a subclass defines.
@@ -133,6 +133,7 @@ class Layer(Configurable):
     def given_name(self, name: str) -> None:
         self.holder.name = name
 
+    @from_user_line
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "given_name":
             self.holder.name = value
@@ -140,13 +141,13 @@ class Layer(Configurable):
             super().__setattr__(name, value)
 
     @from_user_line
-    def __call__(self, inputs: Any, *more: Any) -> Any:
+    def __call__(self, *inputs: Any) -> Any:
         """Apply the layer to one symbolic tensor or a list of them; returns the symbolic output."""
-        given = [*inputs, *more] if isinstance(inputs, list | tuple) else [inputs, *more]
-        for item in given:
+        given = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else inputs
+        for item in given or ("nothing",):
             if not isinstance(item, SymbolicTensor):
                 raise DeepkitTypeError(
-                    f"{self.label} was called on {type(item).__name__}, not on a symbolic tensor. "
+                    f"{self.label} was called on {described(item) if given else item}, not on a symbolic tensor. "
                     "Start from dk.Input(shape); to compute with arrays, make a Model and use predict or apply."
                 )
         return self._connect(tuple(given))
@@ -162,8 +163,8 @@ class Layer(Configurable):
             self.holder.shapes = shapes
         elif self.holder.shapes != shapes:
             raise DeepkitValueError(
-                f"{self.label} is shared: its weights have shapes {self.holder.shapes} from an earlier call, but "
-                f"inputs of shape {', '.join(str(tensor.shape) for tensor in tensors)} need {shapes}. "
+                f"{self.label} is shared, and its weights have the shapes {_listed(self.holder.shapes)} from its first "
+                f"call, but an input of shape {_listed([tensor.shape for tensor in tensors])} needs {_listed(shapes)}. "
                 "Bring the inputs to one size first, or make a second layer."
             )
         return outputs
@@ -214,6 +215,9 @@ class Layer(Configurable):
         """The same layer (same weights) with a linear output."""
         return self.replace(activation=None)
 
+    def check_ready(self) -> None:
+        """Raise a DeepkitError if the layer cannot compute yet. Models call it before they run."""
+
     def get_config(self) -> dict[str, Any]:
         """The fields, as given."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -229,6 +233,10 @@ class Holder:
         self.state: Weights | None = None
 
 
+def _listed(shapes: list[Any]) -> str:
+    return " and ".join(map(str, shapes))
+
+
 def require_rank(layer: Layer, x: Spec, rank: int | None = None, *, at_least: int | None = None) -> None:
     """Refuse an input of another rank (axes counted with the batch), saying which layer mends it."""
     if (rank is None or x.rank == rank) and (at_least is None or x.rank >= at_least):
@@ -239,7 +247,8 @@ def require_rank(layer: Layer, x: Spec, rank: int | None = None, *, at_least: in
     if x.rank > needed:
         mend = "Put dk.layers.Flatten() or a pooling layer before it."
     else:
-        mend = f"Put dk.layers.Reshape(…) before it, or give Input {needed - 1} sizes."
+        sizes = needed - 1
+        mend = f"Put dk.layers.Reshape(…) before it, or give Input {sizes} size{'s' * (sizes > 1)}."
     raise DeepkitValueError(
         f"{layer.label} needs an input of {wanted} axes (the batch included), got shape {x.shape}. {mend}"
     )

@@ -98,9 +98,7 @@ class Multiply(Merge):
 
 
 class Average(Merge):
-    """The mean of the inputs, element by element. The average of several softmax outputs is a distribution
-    again.
-    """
+    """The mean of the inputs, element by element; of several softmax outputs it is a distribution again."""
 
     KEEPS = (*_STAYS_IN_RANGE, Meaning.DISTRIBUTION)
 
@@ -156,9 +154,7 @@ class Concatenate(Layer):
             )
         total = sum(x.row_shape[axis - 1] for x in inputs)
         inner = axis < inputs[0].rank - 1
-        kept = (
-            (*_STAYS_IN_RANGE, Meaning.DISTRIBUTION, Meaning.LOG_DISTRIBUTION) if inner else _STAYS_IN_RANGE
-        )
+        kept = (*_STAYS_IN_RANGE, Meaning.DISTRIBUTION, Meaning.LOG_DISTRIBUTION) if inner else _STAYS_IN_RANGE
         shape = (*inputs[0].shape[:axis], total, *inputs[0].shape[axis + 1 :])
         return Spec(shape, _dtype(inputs), _meaning(inputs, kept))
 
@@ -219,9 +215,7 @@ class Dot(Layer):
 
 
 def _unit(x: jax.Array, axis: int) -> jax.Array:
-    """`x / |x|`; vectors shorter than 1e-7 (Keras's epsilon) are divided by that, which keeps the gradient
-    at 0 finite.
-    """
+    """`x / |x|`; below Keras's epsilon of 1e-7 it is `x / 1e-7`, which keeps the gradient at 0 finite."""
     squares = jnp.sum(jnp.square(x), axis, keepdims=True)
     return x * jax.lax.rsqrt(jnp.maximum(squares, 1e-14))
 

@@ -77,9 +77,7 @@ class BatchNormalization(Layer):
         mean, variance = weights["moving_mean"], weights["moving_variance"]
         updates: Weights = {}
         if context.training and self.trainable:
-            values, batch_mean, batch_variance, count = _batch_statistics(
-                values, self.axis % x.ndim, context.row_mask
-            )
+            values, batch_mean, batch_variance, count = _batch_statistics(values, self.axis % x.ndim, context.row_mask)
             updates = {
                 "moving_mean": _moved(mean, batch_mean, self.momentum, count),
                 "moving_variance": _moved(variance, batch_variance, self.momentum, count),

@@ -32,9 +32,8 @@ class Dropout(Layer):
     Args:
         rate: Probability that a number is DROPPED, in [0, 1), as in Keras and PyTorch. (The paper's p is the
             probability to keep it.)
-        noise_shape: Shape of the mask, the batch first, `None` for the input's size. A size of 1 drops
-            together along that
-            axis: `(None, 1, 8)` drops whole features of a sequence.
+        noise_shape: Shape of the mask, the batch first, `None` for the input's size. A size of 1
+            drops together along that axis: `(None, 1, 8)` drops whole features of a sequence.
 
     Raises:
         DeepkitError: for a rate outside [0, 1), a noise_shape that does not fit the input, or training

@@ -19,9 +19,7 @@ _REGROUPED = {Meaning.DISTRIBUTION: Meaning.NON_NEGATIVE, Meaning.LOG_DISTRIBUTI
 def _arranged(x: Spec, row_shape: tuple[int, ...]) -> Spec:
     """The spec in another shape; what was true of each last axis stays true only if that axis stays whole."""
     whole = x.row_shape[-1:] == row_shape[-1:]
-    return x.replace(
-        shape=(None, *row_shape), meaning=x.meaning if whole else _REGROUPED.get(x.meaning, x.meaning)
-    )
+    return x.replace(shape=(None, *row_shape), meaning=x.meaning if whole else _REGROUPED.get(x.meaning, x.meaning))
 
 
 class Flatten(Layer):
@@ -42,9 +40,7 @@ class Flatten(Layer):
 
 def _target_shape(value: Any) -> tuple[int, ...]:
     try:
-        sizes = tuple(
-            operator.index(size) for size in (value if isinstance(value, list | tuple) else (value,))
-        )
+        sizes = tuple(operator.index(size) for size in (value if isinstance(value, list | tuple) else (value,)))
     except TypeError:
         raise DeepkitTypeError("expected a tuple of whole numbers, without the batch.") from None
     if any(size < 1 and size != -1 for size in sizes) or sizes.count(-1) > 1:

@@ -34,8 +34,7 @@ def _nested(value: Any) -> Any:
 
 
 class Rescaling(Layer):
-    """`scale · x + offset`: `Rescaling(1 / 255)` for images of uint8. Shape as the input; integers are read
-    as float32.
+    """`scale · x + offset`, such as `Rescaling(1 / 255)`. Shape as the input; integers are read as float32.
 
     Args:
         scale, offset: Numbers, or arrays that broadcast against one row.
@@ -66,14 +65,13 @@ _MODES = {"zscore": ("mean", "variance"), "minmax": ("minimum", "maximum")}
 
 
 def _mode(value: Any) -> str:
-    if value not in _MODES:
+    if not isinstance(value, str) or value not in _MODES:
         raise DeepkitValueError('expected "zscore" or "minmax".')
     return str(value)
 
 
 class Normalization(Layer):
-    """`(x − mean) / √variance`, or `(x − minimum) / (maximum − minimum)`, with statistics of the training
-    data.
+    """`(x − mean) / √variance`, or `(x − minimum) / (maximum − minimum)`, of statistics of the training data.
 
     The statistics are fitted by `adapt(x_train)`, travel with the model as state, and are never trained:
 
@@ -128,9 +126,7 @@ class Normalization(Layer):
             DeepkitError: for data without rows or numbers, with NaN or infinities, or a sealed test part.
         """
         if self.mean is not None:
-            raise DeepkitTypeError(
-                f"{self.label} was given its mean and variance. Leave them out to use adapt."
-            )
+            raise DeepkitTypeError(f"{self.label} was given its mean and variance. Leave them out to use adapt.")
         array = _training_array(self, data)
         spec = Spec((None, *array.shape[1:]))
         others = tuple(set(range(array.ndim)) - set(resolve_axes(self, spec, self.axis)))
@@ -164,9 +160,7 @@ class Normalization(Layer):
             )
 
     def weights(self, x: Spec) -> dict[str, Weight]:
-        """State `mean` and `variance`, or `minimum` and `maximum`, of the sizes of the kept axes; none if
-        given.
-        """
+        """State `mean` and `variance`, or `minimum` and `maximum`, of the sizes of the kept axes."""
         if self.mean is not None:
             return {}
         shape = tuple(x.row_shape[axis - 1] for axis in resolve_axes(self, x, self.axis))
@@ -215,9 +209,10 @@ def _check_shape(layer: Layer, name: str, shape: Any, kept: Any, x_shape: Any) -
 
 def _training_array(layer: Layer, data: Any) -> np.ndarray:
     """The data as float64 with rows, columns and only finite numbers."""
-    if hasattr(data, "for_training"):
-        data.for_training(f"fitting {layer.label}")
-        data = data.x
+    from deepkit.preprocessing.sealed import refuse_sealed
+
+    refuse_sealed(data, f"{layer.label}.adapt")
+    data = data.x if hasattr(data, "for_training") else data
     try:
         array = np.asarray(data, np.float64)
     except (TypeError, ValueError):
@@ -227,8 +222,7 @@ def _training_array(layer: Layer, data: Any) -> np.ndarray:
         ) from None
     if array.ndim == 0 or array.size == 0:
         raise DeepkitValueError(
-            f"{layer.label}.adapt: data of shape {array.shape} has no rows. Give the training inputs, "
-            "(rows, …)."
+            f"{layer.label}.adapt: data of shape {array.shape} has no rows. Give the training inputs, (rows, …)."
         )
     wrong = int((~np.isfinite(array)).sum())
     if wrong:

@@ -81,11 +81,14 @@ def traced_spec(layer: Layer, function: Callable[..., Any], *inputs: Spec) -> An
     except DeepkitError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines() or [""]
+        reason = (str(error).strip().splitlines() or [""])[0].rstrip(".")
         raise DeepkitValueError(
-            f"{layer.label} fails on an input of shape {shapes(inputs)}: {type(error).__name__}: {reason[0]} "
+            f"{layer.label} fails on an input of shape {shapes(inputs)}: {type(error).__name__}: {reason}. "
             "Make the function work on arrays with the batch as their first axis."
         ) from error
+
+    if not jax.tree.leaves(two):
+        raise DeepkitValueError(f"{layer.label} returns no array. Make the function return its result.")
 
     def spec(first: jax.ShapeDtypeStruct, second: jax.ShapeDtypeStruct) -> Spec:
         if first.shape[:1] != (2,) or second.shape != (3, *first.shape[1:]):

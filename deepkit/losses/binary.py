@@ -42,10 +42,10 @@ class BinaryCrossentropy(Loss):
 
     FUSES: ClassVar[Meaning | None] = Meaning.PROBABILITY
 
-    from_logits: bool | None = parameter(None, convert=logits_flag)
-    label_smoothing: float = parameter(0.0, convert=fraction)
-    smoothing_convention: str = parameter("optax", convert=smoothing_convention, kw_only=True)
-    positive_weight: float = parameter(1.0, convert=positive_number, kw_only=True)
+    from_logits: bool | None = parameter(default=None, convert=logits_flag)
+    label_smoothing: float = parameter(default=0.0, convert=fraction)
+    smoothing_convention: str = parameter(default="optax", convert=smoothing_convention, kw_only=True)
+    positive_weight: float = parameter(default=1.0, convert=positive_number, kw_only=True)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """mean(−w·y·ln p − (1−y)·ln(1−p))"""

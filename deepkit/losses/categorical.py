@@ -37,9 +37,9 @@ class CategoricalCrossentropy(Loss):
 
     FUSES: ClassVar[Meaning | None] = Meaning.DISTRIBUTION
 
-    from_logits: bool | None = parameter(None, convert=logits_flag)
-    label_smoothing: float = parameter(0.0, convert=fraction)
-    smoothing_convention: str = parameter("optax", convert=smoothing_convention, kw_only=True)
+    from_logits: bool | None = parameter(default=None, convert=logits_flag)
+    label_smoothing: float = parameter(default=0.0, convert=fraction)
+    smoothing_convention: str = parameter(default="optax", convert=smoothing_convention, kw_only=True)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """−Σ y·ln p"""
@@ -78,9 +78,9 @@ class SparseCategoricalCrossentropy(Loss):
 
     FUSES: ClassVar[Meaning | None] = Meaning.DISTRIBUTION
 
-    from_logits: bool | None = parameter(None, convert=logits_flag)
-    label_smoothing: float = parameter(0.0, convert=fraction, kw_only=True)
-    smoothing_convention: str = parameter("optax", convert=smoothing_convention, kw_only=True)
+    from_logits: bool | None = parameter(default=None, convert=logits_flag)
+    label_smoothing: float = parameter(default=0.0, convert=fraction, kw_only=True)
+    smoothing_convention: str = parameter(default="optax", convert=smoothing_convention, kw_only=True)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """−ln p_y"""

@@ -35,7 +35,7 @@ class CosineSimilarity(Loss):
         axis: Axis of the vectors; the last one by default.
     """
 
-    axis: int = parameter(-1, convert=axis_number)
+    axis: int = parameter(default=-1, convert=axis_number)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """−cos(ŷ, y)"""

@@ -31,9 +31,9 @@ class Crossentropy(Loss):
         from_logits, label_smoothing, smoothing_convention: Handed on to the loss that is chosen.
     """
 
-    from_logits: bool | None = parameter(None, convert=logits_flag)
-    label_smoothing: float = parameter(0.0, convert=fraction)
-    smoothing_convention: str = parameter("optax", convert=smoothing_convention, kw_only=True)
+    from_logits: bool | None = parameter(default=None, convert=logits_flag)
+    label_smoothing: float = parameter(default=0.0, convert=fraction)
+    smoothing_convention: str = parameter(default="optax", convert=smoothing_convention, kw_only=True)
 
     def choose(self, output: Spec, y: np.ndarray) -> tuple[Loss, str]:
         """The loss for this output and these targets, and one sentence that says what was chosen and why."""

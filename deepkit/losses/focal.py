@@ -35,12 +35,12 @@ class BinaryFocalCrossentropy(Loss):
 
     FUSES: ClassVar[Meaning | None] = Meaning.PROBABILITY
 
-    apply_class_balancing: bool = parameter(False, convert=flag)
-    alpha: float = parameter(0.25, convert=share)
-    gamma: float = parameter(2.0, convert=non_negative_number)
-    from_logits: bool | None = parameter(None, convert=logits_flag)
-    label_smoothing: float = parameter(0.0, convert=fraction)
-    smoothing_convention: str = parameter("optax", convert=smoothing_convention, kw_only=True)
+    apply_class_balancing: bool = parameter(default=False, convert=flag)
+    alpha: float = parameter(default=0.25, convert=share)
+    gamma: float = parameter(default=2.0, convert=non_negative_number)
+    from_logits: bool | None = parameter(default=None, convert=logits_flag)
+    label_smoothing: float = parameter(default=0.0, convert=fraction)
+    smoothing_convention: str = parameter(default="optax", convert=smoothing_convention, kw_only=True)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """mean(α_t·(1−p_t)^γ·(−y·ln p − (1−y)·ln(1−p)))"""

@@ -48,7 +48,7 @@ class Pinball(RegressionLoss):
         quantile: A number strictly between 0 and 1, or a tuple of them. The default is the median.
     """
 
-    quantile: float | tuple[float, ...] = parameter(0.5, convert=quantiles)
+    quantile: float | tuple[float, ...] = parameter(default=0.5, convert=quantiles)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """mean(max(q·e, (q−1)·e)), e = y − ŷ"""

@@ -134,7 +134,7 @@ class Huber(RegressionLoss):
         delta: Error at which the loss turns from squared to absolute, in units of the target; 1 as in Keras.
     """
 
-    delta: float = parameter(1.0, convert=positive_number)
+    delta: float = parameter(default=1.0, convert=positive_number)
 
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """mean(½e² if |e| ≤ δ else δ|e| − ½δ²), e = ŷ − y"""

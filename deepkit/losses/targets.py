@@ -169,6 +169,8 @@ def _wrong_shape(y: np.ndarray, output: Spec, name: str) -> str:
             f"One number per row is not broadcast over {units} units: "
             f"give the last layer one unit, or {name} {units} columns."
         )
+    if y.ndim == 2 and len(y) == units < y.shape[1]:
+        return seen + f"It seems transposed: pass {name}.T."
     if y.ndim == output.rank and y.shape[1:-1] == output.row_shape[:-1]:
         return seen + f"Give the last layer {y.shape[-1]} units, or {name} {units} column{'s' * (units > 1)}."
     if y.ndim < output.rank:

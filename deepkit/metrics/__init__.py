@@ -15,6 +15,7 @@ from deepkit.metrics.accuracy import (
 )
 from deepkit.metrics.auc import AUC
 from deepkit.metrics.classes import BalancedAccuracy, ConfusionMatrix, PerClassAccuracy
+from deepkit.metrics.cosine_similarity import CosineSimilarity
 from deepkit.metrics.kl_divergence import KLDivergence
 from deepkit.metrics.mean import MeanMetric
 from deepkit.metrics.metric import Metric, Statistics
@@ -33,6 +34,7 @@ __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
     "ConfusionMatrix",
+    "CosineSimilarity",
     "F1Score",
     "FunctionMetric",
     "KLDivergence",
@@ -82,6 +84,7 @@ NAMES: dict[str, type[Metric]] = {
     "r2_score": R2Score,
     "r2": R2Score,
     "pearson_r": PearsonR,
+    "cosine_similarity": CosineSimilarity,
     "kl_divergence": KLDivergence,
     "kld": KLDivergence,
     "kl": KLDivergence,

@@ -104,7 +104,7 @@ class AUC(Metric):
         bins = self.num_thresholds - 1
         # Bin i holds the predictions above threshold i and not above threshold i + 1; 0 belongs to the first.
         bin_of = jnp.clip(jnp.ceil(y_pred * bins).astype(jnp.int32) - 1, 0, bins - 1).reshape(-1)
-        # Rows are added into their bins: three hundred times as fast on a CPU as comparing each with every bin.
+        # Rows are added into their bins: on a CPU many times as fast as comparing every row with every bin.
         empty, positive = jnp.zeros(bins, weights.dtype), positive.reshape(-1)
         return {
             "positives": empty.at[bin_of].add(jnp.where(positive, each, 0)),

@@ -58,13 +58,13 @@ class ConfusionMatrix(_ClassMetric):
     Args:
         threshold: Probability above which one sigmoid unit says class 1. Softmax outputs take the arg-max.
 
-    Shapes: `y_pred (batch, ..., classes)` with `y_true` alike or indices `(batch, ...)`; or both `(batch,
-    1)`.
+    Shapes: `y_pred (batch, ..., classes)` with `y_true` alike or indices `(batch, ...)`;
+    or both `(batch, 1)`.
     """
 
     def statistics(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> Statistics:
         true_rows, predicted_rows = self.one_hot(y_true, y_pred, weights)
-        # A sum of products by class, not a scatter: the same bits on every device, in every run.
+        # A sum of products by class, not a scatter, whose order and bits may change from run to run on a GPU.
         return {"matrix": jnp.matmul(true_rows.T, predicted_rows, precision="highest")}
 
     def result(self, statistics: Statistics) -> jax.Array:
@@ -80,8 +80,8 @@ class PerClassAccuracy(_ClassMetric):
     Args:
         threshold: Probability above which one sigmoid unit says class 1. Softmax outputs take the arg-max.
 
-    Shapes: `y_pred (batch, ..., classes)` with `y_true` alike or indices `(batch, ...)`; or both `(batch,
-    1)`.
+    Shapes: `y_pred (batch, ..., classes)` with `y_true` alike or indices `(batch, ...)`;
+    or both `(batch, 1)`.
     """
 
     DIRECTION: ClassVar[Literal["up", "down"] | None] = "up"

@@ -125,8 +125,8 @@ class Precision(_OutcomeMetric):
             classes that neither occur nor are predicted are left out. `"weighted"`: by the number of true
             rows. `"micro"`: from the summed counts. `None`: one value per class.
 
-    Shapes: `y_pred (batch, ..., classes)` with `y_true` alike or indices `(batch, ...)`; or both `(batch,
-    1)`. A ratio without any row is 0, as in Keras and scikit-learn.
+    Shapes: `y_pred (batch, ..., classes)` with `y_true` alike or indices `(batch, ...)`;
+    or both `(batch, 1)`. A ratio without any row is 0, as in Keras and scikit-learn.
     """
 
     thresholds: float | tuple[float, ...] | None = parameter(default=None, convert=convert.probabilities)

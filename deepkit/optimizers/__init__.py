@@ -1,10 +1,13 @@
 """Optimizers: Keras 3's names and defaults, built from optax. `schedules` holds the rate's schedules."""
 
+import inspect
+import inspect
 from typing import Any
 
 import optax
 
 from deepkit.configuration import lookup
+from deepkit.errors import DeepkitTypeError
 from deepkit.optimizers import schedules
 from deepkit.optimizers.adadelta import Adadelta
 from deepkit.optimizers.adafactor import Adafactor
@@ -56,9 +59,19 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 def get(identifier: Any) -> Optimizer:
     """The optimizer meant by a name, a class, an `Optimizer` or an `optax.GradientTransformation`."""
-    if isinstance(identifier, optax.GradientTransformation):
+    if isinstance(identifier, optax.GradientTransformation) or _is_function_of_optax(identifier):
         return OptaxOptimizer(identifier)
+    if inspect.isfunction(identifier):
+        raise DeepkitTypeError(
+            f"the optimizer is the function {identifier.__name__}, and not what it returns. "
+            f"Call it: {identifier.__name__}(learning_rate=0.001)."
+        )
     return lookup(identifier, "optimizer", OPTIMIZERS, kind=Optimizer)
+
+
+def _is_function_of_optax(identifier: Any) -> bool:
+    """Whether somebody wrote `optax.adam` for `optax.adam(0.001)`, which OptaxOptimizer explains."""
+    return inspect.isfunction(identifier) and identifier.__module__.startswith("optax.")
 
 
 __all__ = [

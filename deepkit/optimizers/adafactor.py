@@ -9,12 +9,12 @@ import jax.numpy as jnp
 
 from deepkit.configuration import parameter, positive_number
 from deepkit.errors import DeepkitValueError
-from deepkit.optimizers.converters import flag
+from deepkit.optimizers.converters import flag, number
 from deepkit.optimizers.optimizer import Optimizer
 
 
 def _negative(value: Any) -> float:
-    if positive_number(-value if isinstance(value, int | float) else value) <= 0 or value >= 0:
+    if number(value) >= 0:
         raise DeepkitValueError("expected a number below 0.")
     return float(value)
 

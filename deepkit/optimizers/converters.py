@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from deepkit.configuration import non_negative_number
 from deepkit.errors import DeepkitTypeError
 
 
@@ -24,6 +25,12 @@ def flag(value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise DeepkitTypeError(f"expected True or False, got {type(value).__name__}.")
     return bool(value)
+
+
+def number(value: Any) -> float:
+    """Converter: a finite number of any sign."""
+    below_zero = isinstance(value, int | float | np.integer | np.floating) and value < 0
+    return -non_negative_number(-value) if below_zero else non_negative_number(value)
 
 
 def fragments(value: Any) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 
 from deepkit.configuration import non_negative_number, parameter
 from deepkit.errors import DeepkitValueError
+from deepkit.optimizers.converters import number
 from deepkit.optimizers.optimizer import Optimizer
 
 
 def _at_most_zero(value: Any) -> float:
-    if isinstance(value, int | float) and value > 0:
+    if number(value) > 0:
         raise DeepkitValueError("expected a number of at most 0.")
-    return -non_negative_number(-value)
+    return float(value)
 
 
 class FtrlState(NamedTuple):

@@ -16,7 +16,7 @@ from deepkit.configuration import (
     positive_number,
 )
 from deepkit.optimizers.adam import scale_by_adam
-from deepkit.optimizers.converters import flag, fragments, optional
+from deepkit.optimizers.converters import flag, fragments, number, optional
 from deepkit.optimizers.optimizer import Optimizer, readable
 
 
@@ -37,7 +37,7 @@ class Muon(Optimizer):
         learning_rate: By default 0.001.
         adam_beta_1, adam_beta_2, epsilon: As in `Adam`, for what isn't a matrix.
         adam_weight_decay: Weight decay of what isn't a matrix, by default 0.004; `None`: none.
-        weight_decay: Weight decay of the matrices, by default 0.004; `None`: none at all.
+        weight_decay: Weight decay of the matrices, by default 0.004; `None`: none.
         exclude_layers: Matrices whose path contains one of these strings are left to Adam; the output layer's
             name belongs here.
         exclude_embeddings: Leave matrices with "embedding" in their path to Adam.
@@ -56,9 +56,9 @@ class Muon(Optimizer):
     weight_decay: float | None = parameter(default=0.004, convert=optional(non_negative_number), kw_only=True)
     exclude_layers: tuple[str, ...] = parameter(default=(), convert=fragments, kw_only=True)
     exclude_embeddings: bool = parameter(default=True, convert=flag, kw_only=True)
-    muon_a: float = parameter(default=3.4445, convert=float, kw_only=True)
-    muon_b: float = parameter(default=-4.7750, convert=float, kw_only=True)
-    muon_c: float = parameter(default=2.0315, convert=float, kw_only=True)
+    muon_a: float = parameter(default=3.4445, convert=number, kw_only=True)
+    muon_b: float = parameter(default=-4.7750, convert=number, kw_only=True)
+    muon_c: float = parameter(default=2.0315, convert=number, kw_only=True)
     adam_lr_ratio: float = parameter(default=1.0, convert=positive_number, kw_only=True)
     momentum: float = parameter(default=0.95, convert=fraction, kw_only=True)
     ns_steps: int = parameter(default=5, convert=positive_integer, kw_only=True)
@@ -78,11 +78,8 @@ class Muon(Optimizer):
             ),
         )
 
-    def decay_of(self, path: str, leaf: Any) -> float:
-        if self.weight_decay is None or self._is_for_muon(path, leaf):
-            return super().decay_of(path, leaf)
-        excluded = any(part in path for part in self.weight_decay_exclude)
-        return 0.0 if self.adam_weight_decay is None or excluded else self.adam_weight_decay
+    def decay_of(self, path: str, leaf: Any) -> float | None:
+        return self.weight_decay if self._is_for_muon(path, leaf) else self.adam_weight_decay
 
     def _is_for_muon(self, path: str, leaf: Any) -> bool:
         if leaf.ndim != 2 or (self.exclude_embeddings and "embedding" in path.lower()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def new_figure(
             'pictures need matplotlib, which is not installed. Run: pip install "deepkit[plots]"'
         ) from None
 
-    figure = Picture(figsize=(columns * size[0], rows * size[1]), dpi=120, layout="constrained")
+    figure = Picture(figsize=(columns * size[0], rows * size[1]), dpi=120)
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     panels = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
     for panel in panels.flat:
         panel.spines[["top", "right"]].set_visible(False)
@@ -53,7 +55,28 @@ def colours(count: int) -> list[Any]:
         return list(OKABE_ITO[:count])
     import matplotlib
 
-    return list(matplotlib.colormaps["cividis"](np.linspace(0, 0.95, count)))
+    return list(matplotlib.colormaps["cividis"](np.linspace(0, 0.9, count)))
+
+
+def legend_below(figure: Picture, handles: Iterable[Any] | None = None) -> None:
+    """One legend for all panels, in as many columns as fit, on paper added below them.
+
+    By default of everything that has a label; of several with one label, the first.
+    """
+    if handles is None:
+        handles = [handle for panel in figure.axes for handle in panel.get_legend_handles_labels()[0]]
+    entries: dict[str, Any] = {}
+    for handle in handles:
+        entries.setdefault(handle.get_label(), handle)
+    fitting = (n for n in range(len(entries), 1, -1) if _inches(list(entries), n) < figure.get_figwidth())
+    columns = next(fitting, 1)
+    figure.set_figheight(figure.get_figheight() + 0.21 * math.ceil(len(entries) / columns))
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _inches(labels: list[str], columns: int) -> float:
+    """Estimated width of a legend: a sign and the longest label of each column."""
+    return sum(0.67 + 0.085 * max(map(len, column)) for column in np.array_split(np.array(labels), columns))
 
 
 def marker(index: int) -> str:
@@ -99,11 +122,6 @@ def numbers_of(values: Any, name: str) -> np.ndarray:
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise DeepkitValueError(f"{name} holds {array.dtype}, and a picture needs numbers. Pass an array of numbers.")
     return array.astype(np.float64).reshape(-1)
-
-
-def labelled(results: Any) -> dict[str, Any]:
-    """`{label: result}`; a single result gets an empty label."""
-    return {str(label): value for label, value in results.items()} if isinstance(results, Mapping) else {"": results}
 
 
 def require_rows(counts: Mapping[str, int]) -> None:

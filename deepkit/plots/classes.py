@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepkit.errors import DeepkitValueError
-from deepkit.plots.canvas import GREY, class_names, class_numbers, colours, marker, new_figure, require_rows
+from deepkit.plots.canvas import (
+    GREY,
+    class_names,
+    class_numbers,
+    colours,
+    legend_below,
+    marker,
+    new_figure,
+    require_rows,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,12 +48,14 @@ def per_class_accuracy(accuracies: Any, classes: Sequence[Any] | None = None, *,
     names = class_names(classes, count)
     figure, ((panel,),) = new_figure()
     dot = "." if epochs == 1 else ""
-    for index, (name, colour) in enumerate(zip(names, colours(count), strict=True)):
-        for (kind, values), style in zip(curves.items(), ("-", "--"), strict=False):
-            label = f"{name}, {kind}" if len(curves) > 1 else name
+    for (kind, values), style in zip(curves.items(), ("-", "--"), strict=False):
+        for index, (name, colour) in enumerate(zip(names, colours(count), strict=True)):
+            label = name if kind == "training" else ""
             panel.plot(range(1, epochs + 1), values[:, index], style, marker=dot, color=colour, label=label)
+        if len(curves) > 1:
+            panel.plot([], [], style, color=GREY, label=kind)
     panel.set(xlabel="epoch", ylabel="accuracy", ylim=(-0.02, 1.02), title="Accuracy of every class")
-    figure.legend(loc="outside lower center", ncols=2 if len(curves) > 1 else 4, frameon=False)
+    legend_below(figure)
     return figure
 
 
@@ -65,7 +76,7 @@ def probabilities_by_sample(probabilities: Any, labels: Any, classes: Sequence[A
     if p.ndim != 2 or not ((p >= 0) & (p <= 1)).all():
         raise DeepkitValueError(
             f"probabilities has shape {np.shape(probabilities)}, and not all its values lie between 0 and 1. "
-            "Pass one row per sample and one probability per class; a linear output gives logits: take their softmax first."
+            "Pass one row per sample and one probability per class. Of logits, take the softmax first."
         )
     true, names = class_numbers(labels, p.shape[1], "labels"), class_names(classes, p.shape[1])
     require_rows({"probabilities": len(p), "labels": len(true)})
@@ -78,9 +89,17 @@ def probabilities_by_sample(probabilities: Any, labels: Any, classes: Sequence[A
         rows = np.flatnonzero(true == index)
         if len(rows):
             panel.axvspan(rows[0] - 0.5, rows[-1] + 0.5, color=colour, alpha=0.08, linewidth=0)
-            panel.text(rows.mean(), 1.05, f"truly {name}", ha="center", va="bottom", color=GREY)
-    panel.plot(wrong, p.max(axis=1)[wrong], "x", color="black", markersize=10, label=f"wrong: {len(wrong)} of {len(p)}")
+            panel.text(rows.mean(), 1.05, name, ha="center", va="bottom", color=GREY)
+    panel.plot(
+        wrong,
+        p.max(axis=1)[wrong],
+        "x",
+        color="black",
+        markersize=11,
+        zorder=1.9,
+        label=f"wrong: {len(wrong)} of {len(p)}",
+    )
     panel.set(xlabel="sample number, sorted by true class", ylabel="probability", ylim=(-0.03, 1.13), xlim=(-1, len(p)))
-    figure.suptitle("Class probabilities of every sample")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle("Class probabilities of every sample, under its true class")
+    legend_below(figure)
     return figure

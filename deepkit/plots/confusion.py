@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+WRITTEN = 20
+"""Up to so many classes the numbers and names are written."""
+
+
 def confusion_matrix(matrix: Any, classes: Sequence[Any] | None = None) -> Figure:
     """True class (row) against predicted class (column): the count, and its share of the row in per cent.
 
@@ -25,34 +29,36 @@ def confusion_matrix(matrix: Any, classes: Sequence[Any] | None = None) -> Figur
         classes: Names of the classes.
 
     Raises:
-        DeepkitValueError: for another shape, negative counts, or another number of names.
+        DeepkitValueError: for another shape, negative counts, no rows, or another number of names.
     """
     counts = np.asarray(matrix, float)
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not (counts >= 0).all():
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not (counts >= 0).all() or not counts.any():
         raise DeepkitValueError(
-            f"confusion_matrix was given shape {counts.shape}, or numbers below 0. "
-            "Pass counts of shape (classes, classes), true classes in rows: evaluate gives them with metrics=[dk.metrics.ConfusionMatrix()]."
+            f"confusion_matrix was given shape {counts.shape}, numbers below 0, or no rows at all. "
+            "Pass counts of shape (classes, classes), true classes in rows: evaluate gives them with "
+            "metrics=[dk.metrics.ConfusionMatrix()]."
         )
     names = class_names(classes, len(counts))
     rows = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, rows, out=np.full_like(counts, np.nan), where=rows > 0)
-    side = max(3.6, 0.85 * len(counts) + 1.4)
+    written = len(counts) <= WRITTEN
+    side = max(3.6, 0.7 * len(counts) + 1.2) if written else 9.0
     figure, ((panel,),) = new_figure(size=(side + 0.8, side))
     image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=panel, label="share of the true class", shrink=0.8)
-    for (row, column), share in np.ndenumerate(shares):
-        text = f"{counts[row, column]:g}" + ("" if np.isnan(share) else f"\n{100 * share:.0f} %")
+    for (row, column), share in np.ndenumerate(shares if written else shares[:0]):
+        text = f"{counts[row, column]:,.10g}" + ("" if np.isnan(share) else f"\n{100 * share:.0f} %")
         panel.text(column, row, text, ha="center", va="center", color="white" if share > 0.55 else "black")
-    panel.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 8 else 0, rotation_mode="anchor")
-    if max(map(len, names)) > 8:
-        for label in panel.get_xticklabels():
-            label.set_horizontalalignment("right")
-    panel.set_yticks(range(len(names)), names)
+    if written:
+        slanted = max(map(len, names)) * len(names) > 12 * (side - 1)
+        slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        panel.set_xticks(range(len(names)), names, **slant)
+        panel.set_yticks(range(len(names)), names)
     panel.spines[:].set_visible(False)
-    right = np.trace(counts) / counts.sum() if counts.sum() else np.nan
+    right = np.trace(counts) / counts.sum()
     panel.set(
         xlabel="predicted class",
         ylabel="true class",
-        title=f"{counts.sum():g} rows, {100 * right:.1f} % on the diagonal",
+        title=f"{counts.sum():,.10g} rows, {100 * right:.1f} % on the diagonal",
     )
     return figure

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from deepkit.errors import DeepkitValueError
-from deepkit.plots.canvas import GREY, colours, marker, new_figure, numbers_of, require_rows
+from deepkit.plots.canvas import GREY, colours, legend_below, marker, new_figure, numbers_of, require_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,10 +45,10 @@ def curves(
         panel.plot(across, up, color=colour, marker="." if len(up) == 1 else "", label=label)
     for index, (label, (across, up)) in enumerate((points or {}).items()):
         panel.plot(across, up, marker(index), color="black", markersize=7, linestyle="", label=label)
-    for (label, level), style in zip((levels or {}).items(), np.resize(["--", ":", "-."], 99), strict=False):
+    for (label, level), style in zip((levels or {}).items(), itertools.cycle(("--", ":", "-.")), strict=False):
         panel.axhline(level, color=GREY, linestyle=style, label=label)
     panel.set(xlabel=x, ylabel=y, title=title)
     if log:
         panel.set_yscale("log")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure)
     return figure

@@ -9,7 +9,16 @@ import numpy as np
 
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Meaning
-from deepkit.plots.canvas import class_names, class_numbers, colours, marker, new_figure, require_rows
+from deepkit.plots.canvas import (
+    class_names,
+    class_numbers,
+    colours,
+    legend_below,
+    marker,
+    new_figure,
+    numbers_of,
+    require_rows,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,43 +39,54 @@ def decision_boundary(model: Any, x: Any, y: Any, classes: Sequence[Any] | None 
         classes: Names of the classes.
 
     Raises:
-        DeepkitValueError: if the rows are not two numbers, or y has other classes than the model.
+        DeepkitValueError: if the rows are not two numbers, the model has several outputs, or y has classes that
+            the model has not.
     """
     points = np.asarray(x, float)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise DeepkitValueError(
             f"decision_boundary draws a plane, but x has shape {points.shape}. Pass rows of two numbers."
         )
+    if len(model.graph.outputs) != 1 or model.graph.outputs[0].spec.rank != 2:
+        raise DeepkitValueError(
+            f"decision_boundary needs one output with a number per class, but {model!r} has others. "
+            "Draw a model of one output: dk.Model(inputs, output)."
+        )
     units = model.graph.outputs[0].spec.features
     count = max(units, 2)
-    true = class_numbers(np.asarray(y) > 0 if units == 1 else y, count, "y")
+    true = class_numbers(numbers_of(y, "y") > 0 if units == 1 else y, count, "y")
     require_rows({"x": len(points), "y": len(true)})
     names, shades = class_names(classes, count), colours(count)
     margin = 0.08 * np.ptp(points, axis=0) + 1e-9
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     across, up = np.meshgrid(np.linspace(low[0], high[0], STEPS), np.linspace(low[1], high[1], STEPS))
-    regions = _predicted(model, x, np.column_stack([across.ravel(), up.ravel()])).reshape(across.shape)
-    wrong = _predicted(model, x, points) != true
+    scores = _scores(model, x, np.column_stack([across.ravel(), up.ravel()]))
+    wrong = _scores(model, x, points).argmax(axis=1) != true
     figure, ((panel,),) = new_figure(size=(5.6, 5.0))
-    edges = np.arange(count + 1) - 0.5
-    panel.contourf(across, up, regions, levels=edges, colors=shades, alpha=0.18)
-    if np.ptp(regions):
-        panel.contour(across, up, regions, levels=edges[1:-1], colors="black", linewidths=1)
+    for index, shade in enumerate(shades):
+        # How far the class is ahead of the best other one: the boundary is where that is 0.
+        ahead = (scores[:, index] - np.delete(scores, index, axis=1).max(axis=1)).reshape(across.shape)
+        if ahead.max() > 0:
+            panel.contourf(across, up, ahead, levels=[0, ahead.max() * 1.01], colors=[shade], alpha=0.18)
+        if ahead.min() < 0 < ahead.max():
+            panel.contour(across, up, ahead, levels=[0], colors="black", linewidths=0.8)
     for index, (name, shade) in enumerate(zip(names, shades, strict=True)):
         panel.plot(*points[true == index].T, marker(index), color=shade, markersize=5, markeredgecolor="white",
                    markeredgewidth=0.4, label=name)  # fmt: skip
-    panel.plot(*points[wrong].T, "x", color="black", markersize=8, label=f"wrong: {wrong.sum()} of {len(points)}")
+    panel.plot(
+        *points[wrong].T, "x", color="black", markersize=11, zorder=1.9, label=f"wrong: {wrong.sum()} of {len(points)}"
+    )
     axes = [str(name) for name in getattr(x, "columns", ("x₁", "x₂"))]
-    panel.set(xlabel=axes[0], ylabel=axes[1], title="Predicted class")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    panel.set(xlabel=axes[0], ylabel=axes[1], title="Predicted class (area) and true class (marker)")
+    legend_below(figure)
     return figure
 
 
-def _predicted(model: Any, x: Any, points: np.ndarray) -> np.ndarray:
-    """Class numbers; a table stays a table, so that the model's encoder finds its columns."""
+def _scores(model: Any, x: Any, points: np.ndarray) -> np.ndarray:
+    """A column per class, the predicted one's greatest; a table stays a table, for the model's encoder."""
     rows = type(x)(points, columns=x.columns) if hasattr(x, "columns") else points
-    outputs = np.asarray(model.predict(rows))
+    outputs = np.asarray(model.predict(rows), float)
     if outputs.shape[1] > 1:
-        return outputs.argmax(axis=1)
+        return outputs
     threshold = 0.5 if model.graph.outputs[0].spec.meaning is Meaning.PROBABILITY else 0.0
-    return (outputs[:, 0] > threshold).astype(int)
+    return np.column_stack([threshold - outputs, outputs - threshold])

@@ -44,7 +44,9 @@ def histograms(values: Mapping[str, Any], *, bins: int = 30, same_units: bool = 
     for number, (label, panel) in enumerate(zip(arrays, panels.flat, strict=False)):
         left_out = len(arrays[label]) - len(finite[label])
         panel.hist(finite[label], bins=bins, range=span, color=colours(1)[0], edgecolor="white", linewidth=0.4)
-        told = f"mean {finite[label].mean():.4g}, standard deviation {finite[label].std():.4g}"
+        mean, deviation = finite[label].mean(), finite[label].std()
+        # Rounding leaves a z-score with a mean of about 1e-16: told as 0.
+        told = f"mean {mean if abs(mean) > 1e-6 * deviation else 0:.4g}, standard deviation {deviation:.4g}"
         panel.set_title(told + (f"\n{left_out} of {len(arrays[label])} not finite" if left_out else ""), fontsize=9)
         panel.set(xlabel=label, ylabel="" if number % columns else "count")
         panel.tick_params(labelbottom=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepkit.errors import DeepkitValueError
-from deepkit.plots.canvas import GREY, colours, new_figure
+from deepkit.plots.canvas import GREY, colours, legend_below, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,10 +31,11 @@ def learning_curves(history: Any, *, keys: Any = None, log: bool = False) -> Fig
     """
     runs = _runs(history)
     known = list(dict.fromkeys(key.removeprefix("val_") for _, figures in runs.values() for key in figures))
+    keys = [keys] if isinstance(keys, str) else keys
     for key in keys or ():
         if key not in known:
             raise DeepkitValueError(f"the history has no figure {key!r}. It has: {', '.join(known)}.")
-    keys = known if keys is None else list(keys)
+    keys = known if keys is None else keys
     if not keys:
         raise DeepkitValueError(
             "the history has no figure with one number per epoch. Call fit with at least one epoch."
@@ -43,12 +44,12 @@ def learning_curves(history: Any, *, keys: Any = None, log: bool = False) -> Fig
     figure, panels = new_figure(math.ceil(len(keys) / columns), columns, size=(4.6, 3.6), share_x=True)
     for panel in panels.flat[len(keys) :]:
         panel.remove()
-    for number, (panel, key) in enumerate(zip(panels.flat, keys, strict=False)):
+    for panel, key in zip(panels.flat, keys, strict=False):
         for colour, (epochs, figures) in zip(colours(len(runs)), runs.values(), strict=True):
             _draw(panel, epochs, figures, key, colour)
-        _set_axes(panel, key, log, last_in_column=number + columns >= len(keys))
+        _set_axes(panel, key, log)
     figure.suptitle("Learning curves")
-    figure.legend(handles=_legend(list(runs), runs.values()), loc="outside lower center", ncols=4, frameon=False)
+    legend_below(figure, _legend(list(runs), runs.values()))
     return figure
 
 
@@ -75,22 +76,22 @@ def _draw(panel: Any, epochs: np.ndarray, figures: dict[str, np.ndarray], key: s
             marked = figures[name]
             dot = "." if len(marked) == 1 else ""
             panel.plot(epochs[: len(marked)], marked, style, marker=dot, color=colour, linewidth=1.4)
+    if key == "learning_rate":
+        return  # no epoch's rate is better than another's
     if marked is not None and np.isfinite(marked).any():
         finite = np.where(np.isfinite(marked), marked, np.nan)
         best = int(np.nanargmin(finite) if minimizes(key, "auto") else np.nanargmax(finite))
         panel.plot(epochs[best], marked[best], "o", color=colour, markeredgecolor="white", markersize=7)
 
 
-def _set_axes(panel: Any, key: str, log: bool, last_in_column: bool) -> None:
+def _set_axes(panel: Any, key: str, log: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
     from deepkit.training.transitions import minimizes
 
-    panel.set(title=key.replace("_", " "), ylabel=key.replace("_", " "))
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if last_in_column:
-        panel.set_xlabel("epoch")
-        panel.tick_params(labelbottom=True)
+    panel.set(title=key.replace("_", " "), xlabel="epoch", ylabel=key.replace("_", " "))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    panel.tick_params(labelbottom=True)
     drawn = np.concatenate([line.get_ydata() for line in panel.lines]) if panel.lines else np.empty(0)
     if log and minimizes(key, "auto") and (drawn[np.isfinite(drawn)] > 0).all():
         panel.set_yscale("log")

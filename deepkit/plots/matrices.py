@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WRITTEN = 16
-"""Up to so many columns the numbers are written into the cells."""
+"""Up to so many rows and columns the numbers are written into the cells."""
+
+NAMED = 25
+"""So many names at most stand along an axis; of more, every second, third, …"""
 
 
 def heat_map(
@@ -38,30 +42,40 @@ def heat_map(
     Raises:
         DeepkitValueError: for another shape, or another number of names.
     """
-    rows = list(getattr(matrix, "index", range(len(matrix)))) if rows is None else rows
     values = np.asarray(matrix, float)
-    if values.ndim != 2 or not values.size:
-        raise DeepkitValueError(f"heat_map was given an array of shape {values.shape}. Pass one with rows and columns.")
-    columns = list(getattr(matrix, "columns", range(values.shape[1]))) if columns is None else columns
+    finite = values[np.isfinite(values)]
+    if values.ndim != 2 or not finite.size:
+        raise DeepkitValueError(
+            f"heat_map was given an array of shape {values.shape} with {finite.size} finite numbers. "
+            "Pass one with rows and columns."
+        )
+    if hasattr(matrix, "columns"):
+        rows, columns = rows or list(matrix.index), columns or list(matrix.columns)
+    rows = range(len(values)) if rows is None else rows
+    columns = range(values.shape[1]) if columns is None else columns
     if values.shape != (len(rows), len(columns)):
         raise DeepkitValueError(
             f"heat_map was given a matrix of shape {values.shape}, but {len(rows)} names of rows and {len(columns)} of "
             "columns. Pass a name for each."
         )
-    low, high = limits or (np.nanmin(values), np.nanmax(values))
+    low, high = limits or (finite.min(), finite.max())
     diverging = low < 0 < high
     if diverging:
         low, high = -max(-low, high), max(-low, high)
-    figure, ((panel,),) = new_figure(size=(max(4.5, 0.5 * len(columns) + 2.5), max(3.2, 0.4 * len(rows) + 1.8)))
+    size = np.clip(0.5 * len(columns) + 2.5, 4.5, 10), np.clip(0.4 * len(rows) + 1.8, 3.2, 10)
+    figure, ((panel,),) = new_figure(size=size)
     panel.set_facecolor("lightgrey")
     image = panel.imshow(values, cmap="PuOr_r" if diverging else "cividis", vmin=low, vmax=high, aspect="auto")
     figure.colorbar(image, ax=panel, label=quantity)
-    panel.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
-    panel.set_yticks(range(len(rows)), rows)
+    across, up = (range(0, count, math.ceil(count / NAMED)) for count in values.shape[::-1])
+    panel.set_xticks(across, [columns[place] for place in across], rotation=45, ha="right", rotation_mode="anchor")
+    panel.set_yticks(up, [rows[place] for place in up])
     panel.set_title(title)
-    for (row, column), value in np.ndenumerate(values):
-        if len(columns) <= WRITTEN and len(rows) <= WRITTEN and np.isfinite(value):
-            red, green, blue, _ = image.cmap(image.norm(value))
-            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-            panel.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=8, color="w" if dark else "k")
+    if max(values.shape) <= WRITTEN:
+        decimals = ".2f" if max(-low, high) < 10 else ".3g"
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                red, green, blue, _ = image.cmap(image.norm(value))
+                colour = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
+                panel.text(column, row, f"{value:{decimals}}", ha="center", va="center", fontsize=8, color=colour)
     return figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepkit.plots.canvas import GREY, colours, new_figure
+from deepkit.plots.canvas import GREY, colours, legend_below, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,5 +37,5 @@ def loss_curves_of_probability() -> Figure:
     panels[0, 0].set_ylabel("loss")
     panels[1, 0].set_ylabel("gradient, d loss / dp")
     figure.suptitle("What a wrong probability costs")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure)
     return figure

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deepkit.errors import DeepkitValueError
-from deepkit.plots.canvas import GREY, OKABE_ITO, new_figure, numbers_of
+from deepkit.plots.canvas import GREY, OKABE_ITO, legend_below, new_figure, numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +41,8 @@ def spread_over_runs(
     results = {str(key): numbers_of(values, f"runs[{key!r}]") for key, values in runs.items()}
     if not results or not all(map(len, results.values())):
         raise DeepkitValueError("spread_over_runs needs at least one run of every setting. Pass {setting: results}.")
-    figure, ((panel,),) = new_figure(size=(max(5.0, 0.55 * len(results) + 2), 4.0))
+    width = min(max(5.0, 0.55 * len(results) + 2), 12.0)
+    figure, ((panel,),) = new_figure(size=(width, 4.0))
     blue, orange, *_ = OKABE_ITO
     names = []
     for place, (name, values) in enumerate(results.items()):
@@ -57,13 +59,12 @@ def spread_over_runs(
             place + 0.38, finite.mean(), _half_interval(finite), fmt="D", color=orange, markersize=5, capsize=3,
             label="mean, 95 % interval",
         )  # fmt: skip
-    for (label, value), style in zip((baselines or {}).items(), ("--", ":", "-.") * len(baselines or {}), strict=False):
+    for (label, value), style in zip((baselines or {}).items(), itertools.cycle(("--", ":", "-.")), strict=False):
         panel.axhline(value, color=GREY, linestyle=style, label=label)
-    panel.set_xticks(range(len(names)), names, rotation=45 if max(map(len, results)) * len(names) > 60 else 0)
+    panel.set_xticks(range(len(names)), names)
+    panel.tick_params("x", rotation=90 if max(map(len, results)) * len(names) > 10 * width else 0)
     panel.set(xlabel=setting, ylabel=quantity, title=title, xlim=(-0.6, len(names) - 0.3))
-    handles, labels = panel.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure)
     return figure
 
 

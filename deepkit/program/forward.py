@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from deepkit import activations
 from deepkit.graph import Graph
-from deepkit.layers.layer import Context, Weights
+from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.program.submodel import SubModel
 
 
@@ -21,18 +21,28 @@ class Pass(NamedTuple):
     Attributes:
         outputs: One array per output of the graph, activated.
         logits: The same before the final sigmoid or softmax; `None` where the output has no such activation.
-        state: The state tree after the pass.
         penalty: Sum of the activity penalties per row (scalar).
+        state: The state after the pass.
     """
 
     outputs: tuple[jax.Array, ...]
     logits: tuple[jax.Array | None, ...]
-    state: Weights
     penalty: jax.Array | float
+    state: Any
 
 
-def forward(graph: Graph, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
-    """Run every layer of the graph once, in order. Pure; inputs are cast to their declared dtype here."""
+def forward(
+    graph: Graph,
+    params: Mapping[Layer, Weights],
+    state: Mapping[Layer, Weights],
+    inputs: Sequence[jax.Array],
+    context: Context,
+) -> Pass:
+    """Run every layer of the graph once, in order. Pure; inputs are cast to their declared dtype here.
+
+    Weights are looked up by layer, not by place: wherever in the graph or its sub-models a layer stands, it is the
+    same layer, and its state moves on from call to call.
+    """
     values: dict[int, Any] = {
         id(tensor): jnp.asarray(array, tensor.dtype) for tensor, array in zip(graph.inputs, inputs, strict=True)
     }
@@ -42,31 +52,30 @@ def forward(graph: Graph, params: Weights, state: Weights, inputs: Sequence[jax.
     penalty: jax.Array | float = 0.0
     for number, node in enumerate(graph.nodes):
         layer: Any = node.callee
-        name = graph.name_of(layer)
         arguments = [values[id(tensor)] for tensor in node.inputs]
         here = dataclasses.replace(context, call_number=number)
         makes_output = any(id(tensor) in final for tensor in node.outputs)
         results: Sequence[Any]
         if isinstance(layer, SubModel):
             inside = dataclasses.replace(here, rng=None if here.rng is None else here.key_for(layer), call_number=0)
-            inner = forward(layer.graph, params[name], state[name], arguments, inside)
-            state[name], penalty = inner.state, penalty + inner.penalty
+            inner = forward(layer.graph, params, state, arguments, inside)
+            state, penalty = inner.state, penalty + inner.penalty
             results = inner.outputs
             logits.update({id(t): z for t, z in zip(node.outputs, inner.logits, strict=True)})
         elif makes_output and activations.reads_logits(layer.final_activation):
-            z, state[name] = layer.without_activation().apply(params[name], state[name], *arguments, context=here)
+            z, state[layer] = layer.without_activation().apply(params[layer], state[layer], *arguments, context=here)
             results = (layer.final_activation(z),)
             logits[id(node.outputs[0])] = z
         else:
-            output, state[name] = layer.apply(params[name], state[name], *arguments, context=here)
+            output, state[layer] = layer.apply(params[layer], state[layer], *arguments, context=here)
             results = jax.tree.leaves(output)
         values.update({id(tensor): result for tensor, result in zip(node.outputs, results, strict=True)})
         penalty = penalty + _activity_penalty(layer, results, context)
     return Pass(
         tuple(values[id(tensor)] for tensor in graph.outputs),
         tuple(logits.get(id(tensor)) for tensor in graph.outputs),
-        state,
         penalty,
+        state,
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepkit import losses, metrics
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean
+from deepkit import losses, metrics, optimizers
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean
 from deepkit.graph import Graph, Meaning, Spec, SymbolicTensor
 from deepkit.losses import Loss
 from deepkit.metrics import Metric
 from deepkit.program.objective import Head
 from deepkit.program.submodel import SubModel
+
+RESERVED = ("loss", "learning_rate")
+"""History keys that are not free for metrics."""
 
 
 def resolve_heads(graph: Graph, loss: Any, loss_weights: Any, measured: Any, weighted: Any) -> tuple[Head, ...]:
@@ -24,9 +28,14 @@ def resolve_heads(graph: Graph, loss: Any, loss_weights: Any, measured: Any, wei
         measured: Metrics: a list (one output), a list of lists, or a dict by output name.
         weighted: The same for metrics in which rows count by their sample weight.
     """
+    if isinstance(loss, str) and loss in optimizers.OPTIMIZERS:
+        raise DeepkitValueError(
+            f"compile(loss={loss!r}): this is an optimizer. The order is compile(optimizer, loss), "
+            f"such as compile({loss!r}, 'mse')."
+        )
     chosen = [None if item is None else losses.get(item) for item in _per_output(loss, graph, "loss")]
     if all(item is None for item in chosen):
-        raise DeepkitValueError("compile(loss=None): there is nothing to train on. Name a loss, such as loss='mse'.")
+        raise DeepkitValueError("compile(loss=None): there is nothing to minimise. Name a loss, such as loss='mse'.")
     factors = _per_output(loss_weights, graph, "loss_weights") if loss_weights is not None else [None] * len(chosen)
     plain, by_weight = (
         _metric_lists(measured, graph, "metrics"),
@@ -34,23 +43,33 @@ def resolve_heads(graph: Graph, loss: Any, loss_weights: Any, measured: Any, wei
     )
     heads = []
     for index, tensor in enumerate(graph.outputs):
-        chosen_loss, label = chosen[index], tensor.label
+        chosen_loss = chosen[index]
+        label = tensor.label if tensor.node.callee is None else tensor.node.callee.label
         if chosen_loss is not None:
             chosen_loss.check_output(tensor.spec, label, final_activation(tensor))
             _refuse_relu_logits(chosen_loss, tensor)
         spec = _as_metrics_see_it(tensor.spec, chosen_loss)
-        factor = factors[index]
-        if factor is not None and (isinstance(factor, bool) or not isinstance(factor, int | float)):
-            raise DeepkitTypeError(
-                f"loss_weights holds {factor!r} for {graph.output_names[index]!r}: expected a number."
-            )
+        name = graph.output_names[index]
+        plain_metrics = _resolved(plain[index], spec, label, ())
         heads.append(
             Head(
-                graph.output_names[index], chosen_loss, 1.0 if factor is None else float(factor),
-                _resolved(plain[index], spec, label), _resolved(by_weight[index], spec, label),
+                name, chosen_loss, _factor(factors[index], name),
+                plain_metrics, _resolved(by_weight[index], spec, label, [key for key, _ in plain_metrics]),
             )
         )  # fmt: skip
     return tuple(heads)
+
+
+def _factor(factor: Any, name: str) -> float:
+    if factor is None:
+        return 1.0
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not math.isfinite(factor):
+        error = DeepkitValueError if isinstance(factor, float) else DeepkitTypeError
+        raise error(
+            f"compile(loss_weights=…) holds {described(factor)} for the output {name!r}. "
+            f"Give a finite number, such as {{{name!r}: 0.5}}."
+        )
+    return float(factor)
 
 
 def final_activation(tensor: SymbolicTensor) -> Any:
@@ -71,9 +90,9 @@ def _refuse_relu_logits(loss: Loss, tensor: SymbolicTensor) -> None:
     if source.spec.meaning is Meaning.NON_NEGATIVE:
         binary = loss.FUSES is Meaning.PROBABILITY
         raise DeepkitValueError(
-            f"{tensor.label} takes its logits from the {source.label}, whose values are never negative: "
+            f"{node.callee.label} takes its logits from the {source.label}, whose values are never negative: "  # type: ignore[union-attr]
             f"{'no probability can fall below 0.5' if binary else 'no class can be ruled out'}, "
-            "and dead units stop all learning. Leave the activation of that layer linear."
+            "and dead units stop all learning. Leave that layer linear: activation=None."
         )
 
 
@@ -84,13 +103,21 @@ def _as_metrics_see_it(spec: Spec, loss: Loss | None) -> Spec:
     return spec
 
 
-def _resolved(items: Sequence[Any], spec: Spec, label: str) -> tuple[tuple[str, Metric], ...]:
+def _resolved(
+    items: Sequence[Any], spec: Spec, label: str, taken: Sequence[str]
+) -> tuple[tuple[str, Metric], ...]:
     found: dict[str, Metric] = {}
     for item in items:
         metric = metrics.get(item)
-        if metric.key in found:
+        if metric.key in RESERVED:
             raise DeepkitValueError(
-                f"two metrics are called {metric.key!r}, and the history has room for one. Give one of them name=…."
+                f"a metric is called {metric.key!r}, which is the history's name for something else. "
+                f"Give it another: {type(metric).__name__}(…, name='my_{metric.key}')."
+            )
+        if metric.key in found or metric.key in taken:
+            raise DeepkitValueError(
+                f"two metrics are called {metric.key!r}, and the history has room for one. Leave one out, or tell them "
+                f"apart: {type(metric).__name__}(…, name='other_{metric.key}')."
             )
         found[metric.key] = metric.resolve(spec, label)
     return tuple(found.items())
@@ -104,7 +131,8 @@ def _per_output(value: Any, graph: Graph, what: str) -> list[Any]:
     if isinstance(value, list | tuple):
         if len(value) != len(names):
             raise DeepkitValueError(
-                f"compile({what}=…) has {len(value)} entries for {len(names)} outputs ({', '.join(names)}). "
+                f"compile({what}=…) has {len(value)} entr{'y' if len(value) == 1 else 'ies'} for {len(names)} "
+                f"output{'s' * (len(names) > 1)} ({', '.join(names)}). "
                 "Give one per output, in order, or a dict by name."
             )
         return list(value)
@@ -123,8 +151,8 @@ def _metric_lists(value: Any, graph: Graph, what: str) -> list[list[Any]]:
         return [_listed(value[0])] if len(value) == 1 else [value]
     if len(value) != len(names) or not all(isinstance(item, list | tuple) for item in value):
         raise DeepkitValueError(
-            f"compile({what}=…): the model has {len(names)} outputs ({', '.join(names)}), so say which output each "
-            f"metric is for: a dict such as {{{names[0]!r}: ['mae']}}, or a list with one list per output."
+            f"compile({what}=…) does not say which of the {len(names)} outputs ({', '.join(names)}) each metric is "
+            f"for. Pass a dict such as {{{names[0]!r}: ['mae']}}, or a list with one list per output."
         )
     return [_listed(item) for item in value]
 
@@ -138,4 +166,7 @@ def _listed(value: Any) -> list[Any]:
 def _check_names(value: Mapping[Any, Any], names: Sequence[str], what: str) -> None:
     for key in value:
         if key not in names:
-            raise DeepkitValueError(f"compile({what}=…) names the output {key!r}. {did_you_mean(str(key), names)}")
+            raise DeepkitValueError(
+                f"compile({what}=…) names the output {key!r}, which the model does not have. "
+                f"{did_you_mean(str(key), names)}"
+            )

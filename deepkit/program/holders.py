@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 from deepkit.layers.layer import Weight, Weights
 from deepkit.program.program import Program, get, put
 from deepkit.program.submodel import SubModel
@@ -57,9 +57,14 @@ def from_keras_order(program: Program, arrays: Sequence[Any]) -> tuple[Weights, 
     """The inverse of `keras_order`; refuses another number of arrays or other shapes."""
     declared = program.weight_tree()
     paths = _keras_paths(program)
+    if not isinstance(arrays, Sequence):
+        raise DeepkitTypeError(
+            f"set_weights takes a list of arrays in the order of get_weights, got {described(arrays)}. "
+            "For weights by name use set_variables."
+        )
     if len(arrays) != len(paths):
         raise DeepkitValueError(
-            f"the model has {len(paths)} arrays, but {len(arrays)} were given. Their order: "
+            f"the model has {len(paths)} arrays, but {len(arrays)} were given. Pass them in the order of get_weights: "
             f"{', '.join('/'.join(path) for _, path in paths)}."
         )
     trees: tuple[Weights, Weights] = empty_trees(program)
@@ -71,7 +76,10 @@ def from_keras_order(program: Program, arrays: Sequence[Any]) -> tuple[Weights, 
 def checked(program: Program, variables: Mapping[str, Any]) -> tuple[Weights, Weights]:
     """`(parameters, state)` from a tree that must have the model's names and shapes."""
     if not isinstance(variables, Mapping) or "params" not in variables:
-        raise DeepkitTypeError("expected weights as model.init gives them: {'params': …, 'state': …}.")
+        raise DeepkitTypeError(
+            f"expected weights as model.variables gives them, {{'params': …, 'state': …}}, got {described(variables)}. "
+            "For a list of arrays use set_weights."
+        )
     declared = program.weight_tree()
     trees = empty_trees(program)
     given = {"params": variables["params"], "state": variables.get("state", {})}
@@ -89,12 +97,15 @@ def checked(program: Program, variables: Mapping[str, Any]) -> tuple[Weights, We
 
 
 def fitting_array(array: Any, declared: Weight, name: str) -> jax.Array:
-    """The array in the declared dtype; refuses another shape."""
+    """The array in the declared dtype; refuses another shape, and what is no numbers."""
     if np.shape(array) != declared.shape:
         raise DeepkitValueError(
             f"{name} has shape {declared.shape} in the model, but an array of shape {np.shape(array)} was given. "
             "Weights are never broadcast or cut; give the layer the size of the array, or leave the array out."
         )
+    dtype = getattr(array, "dtype", None) or np.asarray(array).dtype
+    if dtype.kind in "OSUMm":
+        raise DeepkitTypeError(f"{name} was given an array of dtype {dtype}. Weights are numbers: convert it first.")
     return jnp.asarray(array, declared.dtype)
 
 

@@ -66,12 +66,17 @@ class Objective:
 
     Attributes:
         keys: History key → place in the statistics, in the order in which figures are shown.
+        directions: History key → whether "up" or "down" is better, or `None` where nobody can say.
     """
 
     def __init__(self, program: Program, heads: tuple[Head, ...]) -> None:
         self.program = program
         self.heads = heads
         self.keys = _keys(heads)
+        metrics = self._metrics()
+        self.directions = {
+            key: metrics[place].DIRECTION if place in metrics else "down" for key, place in self.keys.items()
+        }
         self._meanings = tuple(tensor.spec.meaning for tensor in program.graph.outputs)
         self._penalised = _regularized(program)
 

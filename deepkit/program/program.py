@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from deepkit.graph import Graph
 from deepkit.layers.layer import Context, Layer, Weight, Weights
@@ -19,7 +20,7 @@ class Program:
     """A graph compiled to pure functions. Holds no arrays.
 
     A layer that stands in several sub-models has its weights once, at the first place (`places`); the other
-    places (`aliases`) are filled in before each pass, so that its gradient is the sum over all of them.
+    places (`aliases`) have none.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -27,6 +28,7 @@ class Program:
         self.places: dict[Path, Layer] = {}
         self.aliases: dict[Path, Path] = {}
         self._root = SubModel(graph)
+        self._draw = jax.jit(lambda seed: self.init(jax.random.key(seed)))
         self._place(graph, (), {})
 
     def _place(self, graph: Graph, prefix: Path, seen: dict[int, Path]) -> None:
@@ -49,12 +51,24 @@ class Program:
         params, state = self._root.init(key)
         return self._without_aliases(params), self._without_aliases(state)
 
+    def draw(self, seed: int) -> tuple[Weights, Weights]:
+        """`init(jax.random.key(seed))` as one compiled function; as there, only the lowest 32 bits of a seed count."""
+        return self._draw(np.uint32(seed % 2**32))
+
     def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
-        """One pass; see `deepkit.program.forward.Pass`."""
-        if not self.aliases:
-            return forward(self.graph, params, state, inputs, context)
-        result = forward(self.graph, self._with_aliases(params), self._with_aliases(state), inputs, context)
-        return result._replace(state=self._without_aliases(result.state))
+        """One pass; see `deepkit.program.forward.Pass`. Its state is a tree again."""
+        layers = {path: layer for path, layer in self.places.items() if not isinstance(layer, SubModel)}
+        result = forward(
+            self.graph,
+            {layer: get(params, path) for path, layer in layers.items()},
+            {layer: get(state, path) for path, layer in layers.items()},
+            inputs,
+            context,
+        )
+        after = _copy(state)
+        for path, layer in layers.items():
+            put(after, path, result.state[layer])
+        return result._replace(state=after)
 
     def trainable_mask(self) -> Weights:
         """For every parameter, whether it is trained: false below a frozen layer or sub-model."""
@@ -74,12 +88,6 @@ class Program:
         for name in path[:-1]:
             graph = graph.callees[name].graph
         return graph.input_specs_of(graph.callees[path[-1]])
-
-    def _with_aliases(self, tree: Weights) -> Weights:
-        full = _copy(tree)
-        for place, source in self.aliases.items():
-            put(full, place, get(full, source))
-        return full
 
     def _without_aliases(self, tree: Weights) -> Weights:
         if not self.aliases:

@@ -16,6 +16,20 @@ class SubModel(Layer):
 
     graph: Graph
 
+    @property
+    def label(self) -> str:
+        """How errors name it."""
+        name = self.name or self.given_name
+        return f"Model {name!r}" if name else "the model"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        declared = getattr(self, "_sealed", False)
+        super().__setattr__(name, value)
+        if name == "trainable" and declared:
+            # As in Keras; a frozen batch normalisation must know that it stands still.
+            for layer in self.graph.callees.values():
+                layer.trainable = value
+
     def output_specs(self, *inputs: Spec) -> Any:
         """Specs of the graph's outputs, after its layers have checked the inputs they are called on."""
         self._check_inputs(inputs)
@@ -52,6 +66,7 @@ class SubModel(Layer):
         given = [spec.shape for spec in inputs]
         if declared != given:
             raise DeepkitValueError(
-                f"{self.label} was declared with inputs of shape {declared} and called on {given}. "
-                "Call it on tensors of the declared shapes, in the declared order."
+                f"{self.label} was declared with inputs of shape {' and '.join(map(str, declared))}, but called on "
+                f"{' and '.join(map(str, given))}. Call it on {len(declared)} tensor{'s' * (len(declared) > 1)} of the "
+                "declared shape, in the declared order."
             )

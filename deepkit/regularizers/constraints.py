@@ -58,8 +58,8 @@ class MaxNorm(Constraint):
     Reference: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    max_value: float = parameter(2.0, convert=positive_number)
-    axis: int | tuple[int, ...] = parameter(0, convert=_axes)
+    max_value: float = parameter(default=2.0, convert=positive_number)
+    axis: int | tuple[int, ...] = parameter(default=0, convert=_axes)
 
     def __call__(self, w: jax.Array) -> jax.Array:
         return w * (self.max_value / jnp.maximum(_norms(w, self.axis), self.max_value))
@@ -73,7 +73,7 @@ class UnitNorm(Constraint):
             convolution kernel `(rows, columns, inputs, filters)`.
     """
 
-    axis: int | tuple[int, ...] = parameter(0, convert=_axes)
+    axis: int | tuple[int, ...] = parameter(default=0, convert=_axes)
 
     def __call__(self, w: jax.Array) -> jax.Array:
         return w / _divisor(_norms(w, self.axis))
@@ -96,10 +96,10 @@ class MinMaxNorm(Constraint):
         DeepkitValueError: if `min_value` is above `max_value`, or `rate` outside [0, 1].
     """
 
-    min_value: float = parameter(0.0, convert=non_negative_number)
-    max_value: float = parameter(1.0, convert=positive_number)
-    rate: float = parameter(1.0, convert=non_negative_number)
-    axis: int | tuple[int, ...] = parameter(0, convert=_axes)
+    min_value: float = parameter(default=0.0, convert=non_negative_number)
+    max_value: float = parameter(default=1.0, convert=positive_number)
+    rate: float = parameter(default=1.0, convert=non_negative_number)
+    axis: int | tuple[int, ...] = parameter(default=0, convert=_axes)
 
     def __post_init__(self) -> None:
         super().__post_init__()

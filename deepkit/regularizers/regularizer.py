@@ -35,7 +35,7 @@ class L1(Regularizer):
         l1: Factor, at least 0; 0.01 as in Keras.
     """
 
-    l1: float = parameter(0.01, convert=non_negative_number)
+    l1: float = parameter(default=0.01, convert=non_negative_number)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.l1 * _sum_of_magnitudes(x)
@@ -51,7 +51,7 @@ class L2(Regularizer):
         l2: Factor, at least 0; 0.01 as in Keras.
     """
 
-    l2: float = parameter(0.01, convert=non_negative_number)
+    l2: float = parameter(default=0.01, convert=non_negative_number)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.l2 * jnp.sum(jnp.square(x))
@@ -67,8 +67,8 @@ class L1L2(Regularizer):
     Reference: Zou and Hastie, 2005, https://doi.org/10.1111/j.1467-9868.2005.00503.x
     """
 
-    l1: float = parameter(0.0, convert=non_negative_number)
-    l2: float = parameter(0.0, convert=non_negative_number)
+    l1: float = parameter(default=0.0, convert=non_negative_number)
+    l2: float = parameter(default=0.0, convert=non_negative_number)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.l1 * _sum_of_magnitudes(x) + self.l2 * jnp.sum(jnp.square(x))

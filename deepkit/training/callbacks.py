@@ -11,7 +11,7 @@ import csv
 import inspect
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any, ClassVar
 
 import numpy as np
@@ -26,11 +26,14 @@ class Callback:
     """Base of host callbacks; override the hooks you need. `self.model` and `self.params` are set by `fit`.
 
     Set `self.model.stop_training = True` to end the run, `self.model.optimizer.learning_rate = …` to change the
-    rate (nothing recompiles), `self.model.set_weights(…)` to change the weights.
+    rate (nothing recompiles), `self.model.set_weights(…)` to change the weights: all take effect at the next step.
+    `logs` holds the figures of the epoch, in batch hooks those of its batches so far. What a hook adds to the logs of
+    `on_epoch_end` goes into the history.
     """
 
     REPLAYED: ClassVar[bool] = False
-    """True if the hooks only read the logs: then they may be called later, several epochs in a row."""
+    """True if the hooks only read the logs: then they may be called later, several epochs in a row. Such a callback
+    gets its `on_train_end` also when an error ends the run."""
 
     model: Any = None
     params: dict[str, Any] = {}
@@ -45,10 +48,14 @@ class Callback:
     def on_train_end(self, logs: Logs | None = None) -> None: ...
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.on_batch_end(batch, logs)
 
 
 BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -124,7 +131,9 @@ class CSVLogger(Callback):
         assert self._file is not None
         row = {"epoch": epoch, **{k: v for k, v in (logs or {}).items() if np.ndim(v) == 0}}
         if self._writer is None:
-            self._writer = csv.DictWriter(self._file, list(row), delimiter=self.separator)
+            self._writer = csv.DictWriter(
+                self._file, list(row), restval="NA", extrasaction="ignore", delimiter=self.separator
+            )
             if not self._continues:
                 self._writer.writeheader()
         self._writer.writerow(row)
@@ -178,9 +187,9 @@ class ModelCheckpoint(Callback):
         if not self.save_best_only:
             self.write(epoch, logs or {})
 
-    def improved(self, value: float) -> bool:
-        """Whether this value is the best so far; remembers it."""
-        less = minimizes(self.transition.monitor, self.transition.mode)
+    def improved(self, value: float, directions: Mapping[str, str | None]) -> bool:
+        """Whether this value is the best so far, those of earlier runs included; remembers it."""
+        less = minimizes(self.transition.monitor, self.transition.mode, directions)
         better = self.best is None or (value < self.best if less else value > self.best)
         if better:
             self.best = value

@@ -30,25 +30,27 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def make_progress(verbose: Verbosity, epochs: int) -> Progress:
+def make_progress(verbose: Verbosity, epochs: int, initial_epoch: int = 0) -> Progress:
     """The display that fits: a live line on a terminal, one line at the end in notebooks and logs, or nothing.
 
-    `verbose`: `"auto"`, `0` silent, `1` live, `2` a line per epoch.
+    `verbose`: `"auto"`, `0` silent, `1` live if there is a terminal, `2` a line per epoch. `epochs` is the number of
+    the last epoch, `initial_epoch` the number of those that were trained before.
     """
     if verbose not in ("auto", 0, 1, 2):
         raise DeepkitValueError(
             f"fit(verbose={verbose!r}): expected 'auto', 0 (silent), 1 (live) or 2 (a line an epoch)."
         )
-    if verbose == "auto":
-        return LiveLine(epochs) if sys.stdout.isatty() else LastLine(epochs)
-    return {0: Progress, 1: LiveLine, 2: EveryLine}[int(verbose)](epochs)
+    if verbose in (0, 2):
+        return (EveryLine if verbose else Progress)(epochs, initial_epoch)
+    return (LiveLine if sys.stdout.isatty() else LastLine)(epochs, initial_epoch)
 
 
 class Progress:
     """Shows nothing; base of the displays."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, initial_epoch: int) -> None:
         self.epochs = epochs
+        self.initial_epoch = initial_epoch
         self.begun = time.perf_counter()
 
     def start(self) -> None:
@@ -58,10 +60,13 @@ class Progress:
         """Epoch `number` (from 1) is finished."""
 
     def position(self, done: float, figures: dict[str, Any]) -> None:
-        """`done` epochs are finished, fractions included."""
+        """`done` epochs of this run are finished, fractions included."""
 
     def stop(self, history: Any) -> None:
         """The run is over."""
+
+    def abort(self) -> None:
+        """An error ends the run: leave the terminal as it was found."""
 
     def seconds(self) -> float:
         """Time since the display was made."""
@@ -82,17 +87,18 @@ class EveryLine(Progress):
 class LastLine(Progress):
     """One line when the run is over: for logs and notebooks."""
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__(epochs)
-        self._last: tuple[int, dict[str, Any]] = (0, {})
+    def __init__(self, epochs: int, initial_epoch: int) -> None:
+        super().__init__(epochs, initial_epoch)
+        self._last: tuple[int, dict[str, Any]] = (initial_epoch, {})
 
     def epoch(self, number: int, figures: dict[str, Any]) -> None:
         self._last = (number, figures)
 
     def stop(self, history: Any) -> None:
         number, figures = self._last
-        ending = f" {history.stopped}" if history.stopped else ""
-        print(f"epoch {number}/{self.epochs} in {duration(self.seconds())}: {describe(figures)}.{ending}")
+        parts = [f"epoch {number}/{self.epochs} in {duration(self.seconds())}"]
+        parts += [text for text in (describe(figures), history.stopped) if text]
+        print(" · ".join(parts))
 
 
 class LiveLine(LastLine):
@@ -108,16 +114,22 @@ class LiveLine(LastLine):
             TextColumn("{task.fields[left]}"),
         )
         self._bar = Progress(*columns, transient=True)
-        self._task = self._bar.add_task("", total=self.epochs, number=0, figures="compiling …", left="")
+        self._task = self._bar.add_task(
+            "", total=self.epochs, completed=self.initial_epoch, number=self.initial_epoch, figures="compiling …", left=""
+        )
         self._bar.start()
 
     def position(self, done: float, figures: dict[str, Any]) -> None:
-        left = self.seconds() / done * (self.epochs - done) if done else 0.0
+        left = self.seconds() / done * (self.epochs - self.initial_epoch - done) if done else 0.0
+        position = self.initial_epoch + done
         self._bar.update(
-            self._task, completed=done, number=int(done), figures=describe(figures),
+            self._task, completed=position, number=int(position), figures=describe(figures) or "training …",
             left=f"{duration(left)} left" if done else "",
         )  # fmt: skip
 
     def stop(self, history: Any) -> None:
         self._bar.stop()
         super().stop(history)
+
+    def abort(self) -> None:
+        self._bar.stop()

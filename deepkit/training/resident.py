@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from deepkit.program.objective import Batch
 from deepkit.training.state import TrainState
-from deepkit.training.steps import Steps, epoch_key
+from deepkit.training.steps import Steps, order_key
 
 Advance = Callable[..., TrainState]
 
@@ -23,7 +23,8 @@ Advance = Callable[..., TrainState]
 def make_advance(steps: Steps, batch_size: int, shuffle: bool, validation_batch_size: int, with_rate: bool) -> Advance:
     """`advance(state, rows, validation, until_epoch, until_step) -> state`, compiled on its first call.
 
-    An epoch ends (validation, transitions, history) only if `until_epoch` lies behind it. The state is donated.
+    An epoch ends (validation, transitions, history) only if `until_epoch` lies behind it; one that is stopped half way
+    ends there. The state is donated.
     """
 
     def advance(
@@ -33,15 +34,16 @@ def make_advance(steps: Steps, batch_size: int, shuffle: bool, validation_batch_
         batches = -(-count // batch_size)
 
         def unfinished(s: TrainState) -> jax.Array:
-            ahead = (s.epoch < until_epoch) | ((s.epoch == until_epoch) & (s.step < until_step))
-            return ahead & ~s.stop
+            to_train = (s.epoch < until_epoch) | ((s.epoch == until_epoch) & (s.step < until_step))
+            to_end = (s.epoch < until_epoch) & (s.step > 0)
+            return jnp.where(s.stop, to_end, to_train)
 
         def one_epoch(s: TrainState) -> TrainState:
-            limit = jnp.where(s.epoch == until_epoch, until_step, batches)
+            limit = jnp.where(s.stop, s.step, jnp.where(s.epoch == until_epoch, until_step, batches))
             if batches == 1:
                 batch_of = lambda _: rows  # noqa: E731
             else:
-                order = _order(epoch_key(s), count, batches * batch_size, shuffle)
+                order = _order(order_key(s), count, batches * batch_size, shuffle)
                 batch_of = lambda step: _gather(rows, order, step, batch_size)  # noqa: E731
             s = jax.lax.while_loop(
                 lambda s: s.step < jnp.minimum(limit, batches),
@@ -49,7 +51,7 @@ def make_advance(steps: Steps, batch_size: int, shuffle: bool, validation_batch_
                 s,
             )
             return jax.lax.cond(
-                (s.step == batches) & (s.epoch < until_epoch),
+                ((s.step == batches) | s.stop) & (s.epoch < until_epoch),
                 lambda s: steps.end_epoch(s, validation, validation_batch_size, with_rate),
                 lambda s: s,
                 s,
@@ -66,7 +68,7 @@ def _order(key: jax.Array, count: int, length: int, shuffle: bool) -> jax.Array:
     Sorting random bits compiles faster and runs as fast as `jax.random.permutation`, which sorts several times;
     two equal 32-bit numbers keep their order, which no epoch of fewer than millions of rows can notice.
     """
-    order = jnp.argsort(jax.random.bits(jax.random.fold_in(key, 0), (count,))) if shuffle else jnp.arange(count)
+    order = jnp.argsort(jax.random.bits(key, (count,))) if shuffle else jnp.arange(count)
     return jnp.concatenate([order, jnp.zeros(length - count, order.dtype)])
 
 
@@ -85,12 +87,16 @@ class Resident:
         self._advance = advance
         self._rows = rows
         self._validation = validation
-        self.steps_per_epoch: int | None = -(-rows.inputs[0].shape[0] // batch_size)
+        self.steps_per_epoch = -(-rows.inputs[0].shape[0] // batch_size)
+
+    def ended(self, step: int) -> bool:
+        """Whether an epoch has no batch left after so many steps."""
+        return step >= self.steps_per_epoch
 
     def advance(self, s: TrainState, until_epoch: int, until_step: int) -> TrainState:
         """Train until `until_step` steps of epoch `until_epoch` are done, and wait for it."""
-        s = self._advance(s, self._rows, self._validation, until_epoch, until_step)
-        return jax.block_until_ready(s)
+        self.state = self._advance(s, self._rows, self._validation, until_epoch, until_step)
+        return jax.block_until_ready(self.state)
 
 
 def batch_shapes(rows: Batch, batch_size: int) -> Batch:

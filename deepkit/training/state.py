@@ -11,7 +11,10 @@ from deepkit.layers.layer import Weights
 from deepkit.program.objective import Statistics
 
 HISTORY_CAPACITY = 1024
-"""Epochs whose figures are kept on the device before the host must fetch them."""
+"""Epochs whose figures are kept on the device, at most, before the host must fetch them."""
+
+HISTORY_NUMBERS = 2**22
+"""Numbers kept there, at most (16 MB): an epoch's figures may hold large confusion matrices."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +33,8 @@ class TrainState:
         step: Finished steps of the running epoch, int32 scalar.
         stop: Set by a transition that ends the run.
         statistics: Sums over the running epoch's batches.
-        history: Figures of the last epochs, one row each, written round and round: `(HISTORY_CAPACITY, figures)`.
-        key: The run's random key; never changes. Keys of epochs, steps and layers are folded from it.
+        history: Figures of the last epochs, one row each, written round and round: `(capacity, figures)`.
+        seed: The run's seed, uint32 scalar; never changes. The keys of epochs, steps and layers are made from it.
     """
 
     trained: Weights
@@ -46,7 +49,7 @@ class TrainState:
     stop: jax.Array
     statistics: Statistics
     history: jax.Array
-    key: jax.Array
+    seed: jax.Array
 
     def replace(self, **changes: Any) -> TrainState:
         """A copy with some fields changed."""

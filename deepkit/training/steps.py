@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from deepkit.layers.layer import Context, Weights
 from deepkit.optimizers import Optimizer
 from deepkit.program.objective import Batch, Objective, Statistics
 from deepkit.program.program import combine, get, is_weight, partition
-from deepkit.training.state import HISTORY_CAPACITY, TrainState
+from deepkit.training.state import HISTORY_CAPACITY, HISTORY_NUMBERS, TrainState
 from deepkit.training.transitions import Epoch, Transition
 
 
@@ -77,46 +78,45 @@ class Steps:
             figures |= {f"val_{name}": shape for name, shape in figures.items()}
         return Shapes(statistics, figures | ({"learning_rate": ()} if with_rate else {}))
 
+    def fresh(self, trained: Weights) -> Carried:
+        """What a run starts from that goes on from no other."""
+        return Carried(self.optimizer.init(trained), np.int32(0), np.int32(0))
+
     def begin(
         self,
-        weights: tuple[Weights, Weights] | None,
-        seed: jax.Array | int,
-        learning_rate: jax.Array | float,
-        carried: Carried | None,
+        weights: tuple[Weights, Weights],
+        carried: Carried,
+        seed: jax.Array | np.uint32,
+        learning_rate: jax.Array | np.float32,
         shapes: Shapes,
     ) -> TrainState:
-        """The state before the first step of a run.
+        """The state before the first step of a run. Some of its arrays are those that were given, some are NumPy's.
 
         Args:
-            weights: `(parameters, state)` to start from, copied; `None` draws them, as `model.init(key(seed))` does.
-            seed: Of the weights, of the order of the rows, and of everything random in the layers.
+            weights: `(parameters, state)` to start from.
+            carried: From `fresh`, or what an earlier run left.
+            seed: Of the order of the rows, and of everything random in the layers.
             learning_rate: Of the first step.
-            carried: What an earlier run left: then training goes on from there. `None` starts afresh.
             shapes: From `shapes`.
         """
-        key = jax.random.key(seed)
-        params, state = self.objective.program.init(key) if weights is None else weights
-        trained, frozen = partition(jax.tree.map(jnp.copy, params), self.trainable)
-        if carried is None:
-            carried = Carried(self.optimizer.init(trained), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
-        carried = jax.tree.map(jnp.copy, carried)
+        params, state = weights
+        trained, frozen = partition(params, self.trainable)
         width = sum(map(math.prod, shapes.figures.values()))
+        capacity = max(1, min(HISTORY_CAPACITY, HISTORY_NUMBERS // width))
         before = Epoch(
-            carried.epoch, {}, trained, jax.tree.map(jnp.copy, state),
-            jnp.asarray(learning_rate, jnp.float32), jnp.zeros((), bool),
+            carried.epoch, {}, trained, state, learning_rate, np.bool_(False), self.objective.directions
         )  # fmt: skip
-        memories = tuple(transition.start(before) for transition in self.transitions)
         return TrainState(
-            trained=trained, frozen=frozen, state=before.state, optimizer=carried.optimizer,
-            memories=jax.tree.map(jnp.copy, memories), learning_rate=before.learning_rate,
-            iteration=carried.iteration, epoch=carried.epoch, step=jnp.zeros((), jnp.int32), stop=before.stop,
-            statistics=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes.statistics),
-            history=jnp.zeros((HISTORY_CAPACITY, width), jnp.float32), key=jax.random.fold_in(key, 1),
+            trained=trained, frozen=frozen, state=state, optimizer=carried.optimizer,
+            memories=tuple(transition.start(before) for transition in self.transitions),
+            learning_rate=learning_rate, iteration=carried.iteration, epoch=carried.epoch, step=np.int32(0),
+            stop=before.stop, statistics=jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes.statistics),
+            history=np.zeros((capacity, width), np.float32), seed=seed,
         )  # fmt: skip
 
     def train_batch(self, s: TrainState, batch: Batch) -> TrainState:
         """One gradient step."""
-        context = Context(training=True, rng=jax.random.fold_in(epoch_key(s), s.step + 1))
+        context = Context(training=True, rng=step_key(s))
 
         def loss(trained: Weights) -> tuple[jax.Array, tuple[Weights, Statistics]]:
             value, (_, state, statistics) = self.objective(combine(trained, s.frozen), s.state, batch, context)
@@ -162,17 +162,18 @@ class Steps:
     ) -> TrainState:
         """Validation, transitions, and the epoch's row in the history."""
         figures = self._figures(s, validation, validation_batch_size, with_rate)
-        epoch = Epoch(s.epoch, figures, s.trained, s.state, s.learning_rate, s.stop)
+        epoch = Epoch(s.epoch, figures, s.trained, s.state, s.learning_rate, s.stop, self.objective.directions)
         memories = []
         for transition, memory in zip(self.transitions, s.memories, strict=True):
             memory, epoch = transition.step(memory, epoch)
             memories.append(memory)
         row = jnp.concatenate([jnp.ravel(jnp.asarray(value, s.history.dtype)) for value in figures.values()])
         return s.replace(
-            trained=epoch.trained, state=epoch.state, learning_rate=epoch.learning_rate, stop=epoch.stop,
+            trained=epoch.trained, state=epoch.state,
+            learning_rate=jnp.asarray(epoch.learning_rate, s.learning_rate.dtype), stop=jnp.asarray(epoch.stop, bool),
             memories=tuple(memories), epoch=s.epoch + 1, step=jnp.zeros_like(s.step),
             statistics=jax.tree.map(jnp.zeros_like, s.statistics),
-            history=jax.lax.dynamic_update_slice(s.history, row[None], (s.epoch % HISTORY_CAPACITY, 0)),
+            history=jax.lax.dynamic_update_slice(s.history, row[None], (s.epoch % len(s.history), 0)),
         )  # fmt: skip
 
     def _figures(
@@ -188,9 +189,18 @@ class Steps:
         return figures
 
 
-def epoch_key(s: TrainState) -> jax.Array:
-    """The key of the running epoch: made from its number alone, so that it is the same however the epoch is reached."""
-    return jax.random.fold_in(s.key, s.epoch)
+def order_key(s: TrainState) -> jax.Array:
+    """The key of the order of the rows in the running epoch.
+
+    Keys are made from the numbers of epoch and step alone, so that they are the same however these are reached. They
+    count down from the top of 32 bits; the weights were drawn with those that count up from 0.
+    """
+    return jax.random.fold_in(jax.random.key(s.seed), ~(2 * s.epoch))
+
+
+def step_key(s: TrainState) -> jax.Array:
+    """The key of the layers in the running step."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(s.seed), ~(2 * s.epoch + 1)), s.step)
 
 
 def take(rows: Batch, number: jax.Array | int, batch_size: int) -> Batch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from deepkit.errors import DeepkitValueError
 from deepkit.program.objective import Batch
@@ -45,37 +45,49 @@ class Streaming:
         self._batches = batches
         self._validation = validation
         self._limit = steps_per_epoch
-        self.steps_per_epoch: int | None = steps_per_epoch
-        self._iterator: Iterator[Batch] | None = None
+        self._iterator: Iterator[Batch] = iter(())
+        self._next: Batch | None = None
+        self.steps_per_epoch = steps_per_epoch
+
+    def ended(self, step: int) -> bool:
+        """Whether the running epoch has no batch left after so many steps."""
+        return step > 0 and self._next is None
 
     def advance(self, s: TrainState, until_epoch: int, until_step: int) -> TrainState:
         """Train until `until_step` steps of epoch `until_epoch` are done, or to the end of its batches."""
-        epoch, step = int(s.epoch), int(s.step)
+        epoch, step, stop = jax.device_get((s.epoch, s.step, s.stop))
+        self.state = s
         while (epoch, step) < (until_epoch, until_step):
-            if self._iterator is None:
-                self._iterator = self._batches(epoch)
-            batch = next(self._iterator, None) if step != self._limit else None
-            if batch is not None:
-                s, step = self._train_batch(s, batch), step + 1
-                continue
             if step == 0:
-                raise DeepkitValueError(
-                    f"the batches ran out: epoch {epoch} has none. A generator can be read only once; pass a list or a "
-                    "loader that can be iterated again, or set steps_per_epoch so that the epochs share it."
-                )
+                if stop:
+                    break
+                self._iterator = self._batches(epoch)
+                self._fetch(step)
+                if self._next is None:
+                    raise DeepkitValueError(
+                        f"the batches ran out: epoch {epoch + 1} has none. A generator can be read only once; pass a "
+                        "list or a loader that can be iterated again, or set steps_per_epoch so that the epochs share it."
+                    )
+            if self._next is not None and not stop:
+                self.state, step = self._train_batch(self.state, self._next), step + 1
+                self._fetch(step)
+            elif epoch < until_epoch:
+                self.state = self._end_epoch(self.state, self._validation)
+                epoch, step, stop = epoch + 1, 0, bool(self.state.stop)
+            else:
+                break
+        return jax.block_until_ready(self.state)
+
+    def _fetch(self, step: int) -> None:
+        """Take the next batch while the device still computes: whoever asks then knows whether the epoch is over."""
+        self._next = None if step == self._limit else next(self._iterator, None)
+        if self._next is None:
             self.steps_per_epoch = step
-            if epoch >= until_epoch:
-                break
-            s = self._end_epoch(s, self._validation)
-            epoch, step, self._iterator = epoch + 1, 0, None
-            if bool(s.stop):
-                break
-        return jax.block_until_ready(s)
 
 
 def padded(batch: Batch, size: int) -> Batch:
     """The batch filled up to `size` rows with copies of its last row, masked: every step has one shape."""
     count = batch.inputs[0].shape[0]
-    positions = jnp.minimum(jnp.arange(size), count - 1)
+    positions = np.minimum(np.arange(size), count - 1)
     full = jax.tree.map(lambda array: array[positions], batch) if count < size else batch
-    return Batch(full.inputs, full.targets, full.weights, jnp.arange(size) < count)
+    return Batch(full.inputs, full.targets, full.weights, jax.device_put(np.arange(size) < count))

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit import optimizers
+from deepkit import metrics, optimizers
 from deepkit.cache import enable_compilation_cache
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean, warn
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, warn
 from deepkit.layers.layer import Weights
 from deepkit.optimizers import Optimizer
 from deepkit.program.holders import store, stored
@@ -97,6 +97,10 @@ class Trainer:
     def _steps(self, transitions: tuple[Transition, ...]) -> tuple[Any, Steps]:
         mask = self.program.trainable_mask()
         flags = tuple(jax.tree.leaves(mask))
+        if not flags:
+            raise DeepkitValueError(
+                "the model has no parameters, so there is nothing to train. Add a layer that learns, such as Dense."
+            )
         if not any(flags):
             raise DeepkitValueError(
                 "every parameter is frozen, so there is nothing to train. "
@@ -262,9 +266,10 @@ def _flags(steps: Steps) -> tuple[bool, ...]:
 
 def _check_monitors(plan: Plan, shapes: Shapes) -> None:
     scalars = [key for key, shape in shapes.figures.items() if not shape]
+    # Checkpoints first: the transition that one brings along is not what the user wrote.
     watchers = [
-        *plan.transitions,
         *(c for c in plan.callbacks if isinstance(c, ModelCheckpoint) and c.save_best_only),
+        *plan.transitions,
     ]
     for watcher in watchers:
         monitor = watcher.monitored() if isinstance(watcher, Transition) else watcher.monitor  # type: ignore[attr-defined]
@@ -272,6 +277,8 @@ def _check_monitors(plan: Plan, shapes: Shapes) -> None:
             continue
         if monitor.startswith("val_") and plan.validation is None:
             mend = f"Pass validation_data or validation_split, or monitor {monitor.removeprefix('val_')!r}."
+        elif monitor.removeprefix("val_") in metrics.NAMES:
+            mend = f"Let the run measure it: compile(…, metrics=[{monitor.removeprefix('val_')!r}])."
         else:
             mend = did_you_mean(monitor, scalars)
         raise DeepkitValueError(
@@ -305,7 +312,8 @@ def split_callbacks(callbacks: Sequence[Any], scheduled: bool) -> tuple[tuple[Ca
                 transitions.append(callback.transition)
         else:
             raise DeepkitTypeError(
-                f"callbacks holds {callback!r} of type {type(callback).__name__}. Derive it from dk.callbacks.Callback."
+                f"callbacks holds {described(callback)}, which is no callback. Derive its class from "
+                "dk.callbacks.Callback, or wrap a function: dk.callbacks.LambdaCallback(on_epoch_end=function)."
             )
         if scheduled and isinstance(callback, ReduceLROnPlateau | LearningRateScheduler):
             raise DeepkitValueError(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.configuration import Configurable, non_negative_number, parameter, positive_integer
-from deepkit.errors import DeepkitValueError, did_you_mean
+from deepkit.configuration import Configurable, finite_number, non_negative_integer, non_negative_number, parameter
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean
 from deepkit.layers.layer import Weights
 
 Memory = Any
@@ -33,6 +34,7 @@ class Epoch:
         state: The layers' state.
         learning_rate: Rate of the next step (float32 scalar).
         stop: True ends the run after this epoch.
+        directions: Figures' names → "up" or "down", whichever is better; not traced.
     """
 
     number: jax.Array
@@ -41,10 +43,15 @@ class Epoch:
     state: Weights
     learning_rate: jax.Array
     stop: jax.Array
+    directions: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
 
     def replace(self, **changes: Any) -> Epoch:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+    def less_is_better(self, monitor: str, mode: str) -> bool:
+        """Whether a monitored figure should fall: as `mode` says, else as its metric says."""
+        return minimizes(monitor, mode, self.directions)
 
 
 class Transition(Configurable):
@@ -65,17 +72,24 @@ class Transition(Configurable):
         """One epoch on: the new memory, and the epoch, changed or not."""
         return memory, epoch
 
-    def finish(self, memory: Memory, first_epoch: int, epochs: int) -> tuple[Weights, Weights] | None:
-        """After the run, on the host: `(trained, state)` to go back to, or `None`. Epochs count from 0 in a run."""
+    def finish(self, memory: Memory, names: Callable[[int], int]) -> tuple[Weights, Weights] | None:
+        """After the run, on the host: `(trained, state)` to go back to, or `None`.
+
+        `names` gives the number by which the history calls an epoch, for the number that `step` saw.
+        """
         return None
 
 
-def minimizes(monitor: str, mode: str) -> bool:
-    """Whether less is better: as `mode` says, else by the name (accuracies, AUC, F1, R² and the like grow)."""
+def minimizes(monitor: str, mode: str, directions: Mapping[str, str | None] | None = None) -> bool:
+    """Whether less is better: as `mode` says, else as the metric says, else by the name (accuracies and such grow)."""
     if mode != "auto":
         return mode == "min"
-    growing = ("acc", "auc", "precision", "recall", "f1", "r2", "pearson", "top_k", "fmeasure")
-    return not any(part in monitor for part in growing)
+    figure = monitor.removeprefix("val_")
+    direction = (directions or {}).get(figure)
+    if direction is not None:
+        return direction == "down"
+    growing = ("acc", "auc", "precision", "recall", "f1", "r2", "pearson", "top_k", "cosine_similarity")
+    return figure.endswith("loss") or not any(part in figure for part in growing)
 
 
 def _mode(value: Any) -> str:
@@ -84,50 +98,63 @@ def _mode(value: Any) -> str:
     return str(value)
 
 
+def _monitor(value: Any) -> str:
+    if not isinstance(value, str):
+        raise DeepkitTypeError(f"expected a history key such as 'val_loss', got {described(value)}.")
+    return value
+
+
+def _factor(value: Any) -> float:
+    if not 0 < finite_number(value) < 1:
+        raise DeepkitValueError("expected a number between 0 and 1, such as 0.1.")
+    return float(value)
+
+
 def _better(value: jax.Array, best: jax.Array, margin: float, less: bool) -> jax.Array:
     """Strictly better by more than the margin; never true for NaN."""
-    return value < best - margin if less else value > best + margin
+    return value + margin < best if less else value - margin > best
 
 
 def _choose(condition: jax.Array, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
 
-def _worst(less: bool) -> jax.Array:
-    return jnp.asarray(math.inf if less else -math.inf, jnp.float32)
+def _worst(less: bool) -> np.float32:
+    return np.float32(math.inf if less else -math.inf)
 
 
-def _tell_best(transition: Transition, memory: Memory, first_epoch: int) -> bool:
+def _tell_best(transition: Transition, memory: Memory, names: Callable[[int], int]) -> bool:
     """Leave `best` and `best_epoch` on the callback, where Keras users look; whether there was a best at all."""
     found = bool(np.isfinite(memory["best"]))
     object.__setattr__(transition, "best", float(memory["best"]) if found else None)
-    object.__setattr__(transition, "best_epoch", int(memory["best_epoch"]) - first_epoch if found else None)
+    object.__setattr__(transition, "best_epoch", names(int(memory["best_epoch"])) if found else None)
     return found
 
 
 class EarlyStopping(Transition):
     """Stop when a figure has not improved for `patience` epochs.
 
-    After the run `best`, `best_epoch` and `stopped_epoch` (0 if it ran to its end) tell what happened.
+    After the run `best`, `best_epoch` and `stopped_epoch` (0 if it ran to its end) tell what happened. NaN is never
+    an improvement. (In Keras a NaN in the first epoch is, and then no number ever beats it.)
 
     Args:
         monitor: History key.
-        min_delta: Smallest change that counts as an improvement.
+        min_delta: An improvement is more than this.
         patience: Epochs without improvement that are borne.
-        mode: `"min"`, `"max"`, or `"auto"`: by the name of the figure.
-        baseline: A value that must be beaten before an epoch counts as an improvement.
+        mode: `"min"`, `"max"`, or `"auto"`: as the metric says.
+        baseline: A value that must be beaten for an improvement to start the count of `patience` anew.
         restore_best_weights: Go back to the weights of the best epoch at the end of the run, as in Keras
             also when the run was not stopped early.
         start_from_epoch: Epochs to wait before watching.
     """
 
-    monitor: str = "val_loss"
-    min_delta: float = parameter(default=0.0, convert=lambda value: abs(float(value)))
-    patience: int = 0
+    monitor: str = parameter(default="val_loss", convert=_monitor)
+    min_delta: float = parameter(default=0.0, convert=lambda value: abs(finite_number(value)))
+    patience: int = parameter(default=0, convert=non_negative_integer)
     mode: str = parameter(default="auto", convert=_mode)
     baseline: float | None = None
     restore_best_weights: bool = False
-    start_from_epoch: int = 0
+    start_from_epoch: int = parameter(default=0, convert=non_negative_integer)
 
     best: ClassVar[float | None] = None
     best_epoch: ClassVar[int | None] = None
@@ -135,72 +162,66 @@ class EarlyStopping(Transition):
 
     def start(self, epoch: Epoch) -> Memory:
         memory = {
-            "best": _worst(minimizes(self.monitor, self.mode)), "best_epoch": epoch.number, "wait": jnp.int32(0),
-            "seen": jnp.int32(0), "stopped": jnp.zeros((), bool),
+            "best": _worst(epoch.less_is_better(self.monitor, self.mode)), "best_epoch": epoch.number,
+            "wait": np.int32(0), "seen": np.int32(0), "stopped": np.int32(-1),
         }  # fmt: skip
         if self.restore_best_weights:
             memory["weights"] = (epoch.trained, epoch.state)
         return memory
 
     def step(self, memory: Memory, epoch: Epoch) -> tuple[Memory, Epoch]:
-        less = minimizes(self.monitor, self.mode)
+        less = epoch.less_is_better(self.monitor, self.mode)
         value = jnp.asarray(epoch.logs[self.monitor], jnp.float32)
         watching = memory["seen"] >= self.start_from_epoch
-        improved = watching & _better(value, memory["best"], self.min_delta, less)
+        first = memory["seen"] == self.start_from_epoch
+        improved = watching & (first | _better(value, memory["best"], self.min_delta, less))
         counts = improved
         if self.baseline is not None:
             # As in Keras: patience is only reset by an improvement that also beats the baseline.
             counts = improved & _better(value, jnp.float32(self.baseline), self.min_delta, less)
         wait = jnp.where(watching, jnp.where(counts, 0, memory["wait"] + 1), 0)
-        stop = watching & ~improved & (wait >= self.patience) & (memory["seen"] > 0)
+        stop = watching & ~improved & (wait >= self.patience)
         updated = {
-            "best": jnp.where(improved, value, memory["best"]),
+            "best": jnp.where(improved & ~jnp.isnan(value), value, memory["best"]),
             "best_epoch": jnp.where(improved, epoch.number, memory["best_epoch"]),
-            "wait": wait, "seen": memory["seen"] + 1, "stopped": memory["stopped"] | stop,
+            "wait": wait, "seen": memory["seen"] + 1, "stopped": jnp.where(stop, epoch.number, memory["stopped"]),
         }  # fmt: skip
         if self.restore_best_weights:
             updated["weights"] = _choose(improved, (epoch.trained, epoch.state), memory["weights"])
         return updated, epoch.replace(stop=epoch.stop | stop)
 
-    def finish(self, memory: Memory, first_epoch: int, epochs: int) -> tuple[Weights, Weights] | None:
-        improved = _tell_best(self, memory, first_epoch)
-        object.__setattr__(self, "stopped_epoch", epochs - 1 if bool(memory["stopped"]) else 0)
-        return memory["weights"] if self.restore_best_weights and improved else None
+    def finish(self, memory: Memory, names: Callable[[int], int]) -> tuple[Weights, Weights] | None:
+        _tell_best(self, memory, names)
+        stopped = int(memory["stopped"])
+        object.__setattr__(self, "stopped_epoch", names(stopped) if stopped >= 0 else 0)
+        watched = int(memory["seen"]) > self.start_from_epoch
+        return memory["weights"] if self.restore_best_weights and watched else None
 
 
 class ReduceLROnPlateau(Transition):
     """Multiply the learning rate by `factor` when a figure has not improved for `patience` epochs.
 
     Args: as in Keras. `min_delta` defaults to 1e-4, `cooldown` epochs follow each reduction in which nothing is
-    counted, and the rate never falls below `min_lr`. Refused together with a learning-rate schedule.
+    counted, and the rate never falls below `min_lr`. Refused together with a learning-rate schedule. NaN is never an
+    improvement.
     """
 
     REPORTS_RATE: ClassVar[bool] = True
 
-    monitor: str = "val_loss"
-    factor: float = 0.1
-    patience: int = parameter(default=10, convert=positive_integer)
+    monitor: str = parameter(default="val_loss", convert=_monitor)
+    factor: float = parameter(default=0.1, convert=_factor)
+    patience: int = parameter(default=10, convert=non_negative_integer)
     mode: str = parameter(default="auto", convert=_mode)
     min_delta: float = parameter(default=1e-4, convert=non_negative_number)
-    cooldown: int = 0
+    cooldown: int = parameter(default=0, convert=non_negative_integer)
     min_lr: float = parameter(default=0.0, convert=non_negative_number)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.factor < 1:
-            raise DeepkitValueError(
-                f"ReduceLROnPlateau(factor={self.factor}): expected a number between 0 and 1, such as 0.1."
-            )
-
     def start(self, epoch: Epoch) -> Memory:
-        return {
-            "best": _worst(minimizes(self.monitor, self.mode)),
-            "wait": jnp.int32(0),
-            "cooldown": jnp.int32(0),
-        }
+        worst = _worst(epoch.less_is_better(self.monitor, self.mode))
+        return {"best": worst, "wait": np.int32(0), "cooldown": np.int32(0)}
 
     def step(self, memory: Memory, epoch: Epoch) -> tuple[Memory, Epoch]:
-        less = minimizes(self.monitor, self.mode)
+        less = epoch.less_is_better(self.monitor, self.mode)
         value = jnp.asarray(epoch.logs[self.monitor], jnp.float32)
         cooling = jnp.maximum(memory["cooldown"] - 1, 0)
         wait = jnp.where(memory["cooldown"] > 0, 0, memory["wait"])
@@ -231,11 +252,11 @@ class BestWeights(Transition):
 
     Args:
         monitor: History key.
-        mode: `"min"`, `"max"`, or `"auto"`: by the name of the figure.
+        mode: `"min"`, `"max"`, or `"auto"`: as the metric says.
         restore: Go back to the best weights at the end of the run.
     """
 
-    monitor: str = "val_loss"
+    monitor: str = parameter(default="val_loss", convert=_monitor)
     mode: str = parameter(default="auto", convert=_mode)
     restore: bool = True
 
@@ -243,15 +264,15 @@ class BestWeights(Transition):
     best_epoch: ClassVar[int | None] = None
 
     def start(self, epoch: Epoch) -> Memory:
-        best = _worst(minimizes(self.monitor, self.mode))
+        best = _worst(epoch.less_is_better(self.monitor, self.mode))
         return {"best": best, "best_epoch": epoch.number, "weights": (epoch.trained, epoch.state)}
 
     def step(self, memory: Memory, epoch: Epoch) -> tuple[Memory, Epoch]:
         value = jnp.asarray(epoch.logs[self.monitor], jnp.float32)
-        improved = _better(value, memory["best"], 0.0, minimizes(self.monitor, self.mode))
+        improved = _better(value, memory["best"], 0.0, epoch.less_is_better(self.monitor, self.mode))
         now = {"best": value, "best_epoch": epoch.number, "weights": (epoch.trained, epoch.state)}
         return _choose(improved, now, memory), epoch
 
-    def finish(self, memory: Memory, first_epoch: int, epochs: int) -> tuple[Weights, Weights] | None:
-        improved = _tell_best(self, memory, first_epoch)
+    def finish(self, memory: Memory, names: Callable[[int], int]) -> tuple[Weights, Weights] | None:
+        improved = _tell_best(self, memory, names)
         return memory["weights"] if improved and self.restore else None

@@ -82,6 +82,7 @@ CASES = [
     (metrics.R2Score("variance_weighted_average"), "bare"),
     (metrics.PearsonR(), "numbers"),
     (metrics.PearsonR(), "binary"),
+    (metrics.CosineSimilarity(), "onehot"),
     (metrics.KLDivergence(), "onehot"),
     (metrics.LossMetric("huber"), "numbers"),
     (metrics.LossMetric("sparse_categorical_crossentropy"), "words"),

@@ -60,6 +60,7 @@ def test_every_name_gives_a_metric_with_that_key(name):
         "AUC",
         "BinaryAccuracy",
         "CategoricalAccuracy",
+        "CosineSimilarity",
         "F1Score",
         "KLDivergence",
         "MeanAbsoluteError",

@@ -1,5 +1,8 @@
 """Every optimizer goes through the same harness; parity is measured against Keras 3 on JAX."""
 
+import dataclasses
+import functools
+import inspect
 import json
 
 import jax
@@ -16,34 +19,25 @@ from deepkit.optimizers import schedules
 
 VOCABULARY = {f"optimizers.{name}": getattr(optimizers, name) for name in optimizers.__all__}
 
-# Class name and arguments; Keras takes the same ones.
+# Class name and arguments; Keras takes the same ones, and its defaults are compared one by one below.
 CASES = [
     ("SGD", {}),
-    ("SGD", {"learning_rate": 0.05, "momentum": 0.9}),
     ("SGD", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True}),
     ("SGD", {"learning_rate": 0.05, "momentum": 0.5, "weight_decay": 0.1, "global_clipnorm": 0.1}),
-    ("RMSprop", {}),
     ("RMSprop", {"learning_rate": 0.01, "rho": 0.8, "momentum": 0.7}),
-    ("RMSprop", {"learning_rate": 0.01, "centered": True, "epsilon": 1e-3}),
-    ("RMSprop", {"learning_rate": 0.01, "centered": True, "momentum": 0.5, "clipvalue": 0.05}),
+    ("RMSprop", {"learning_rate": 0.01, "centered": True, "epsilon": 1e-3, "clipvalue": 0.05}),
     ("Adam", {}),
-    ("Adam", {"learning_rate": 0.03, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-4}),
+    ("Adam", {"learning_rate": 0.03, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-4, "clipnorm": 0.1}),
     ("Adam", {"learning_rate": 0.03, "amsgrad": True}),
-    ("Adam", {"learning_rate": 0.03, "weight_decay": 0.05, "clipnorm": 0.1}),
-    ("Adam", {"learning_rate": 0.03, "use_ema": True, "ema_momentum": 0.8}),
-    ("AdamW", {}),
+    ("AdamW", {"use_ema": True, "ema_momentum": 0.8}),
     ("AdamW", {"learning_rate": 0.03, "weight_decay": 0.3, "amsgrad": True, "use_ema": True}),
-    ("Adamax", {}),
-    ("Adamax", {"learning_rate": 0.03, "beta_1": 0.8, "beta_2": 0.9, "weight_decay": 0.1}),
-    ("Nadam", {}),
+    ("Adamax", {"learning_rate": 0.03, "beta_2": 0.9, "epsilon": 1e-2, "weight_decay": 0.1}),
     ("Nadam", {"learning_rate": 0.03, "beta_1": 0.95, "weight_decay": 0.1}),
-    ("Adagrad", {}),
+    ("Adagrad", {"learning_rate": 0.1}),
     ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.0, "global_clipnorm": 0.2}),
-    ("Adadelta", {}),
     ("Adadelta", {"learning_rate": 1.0, "rho": 0.9, "weight_decay": 0.01}),
     ("Adafactor", {}),
-    ("Adafactor", {"learning_rate": 0.5, "clip_threshold": 0.7, "beta_2_decay": -0.6, "weight_decay": 0.05}),
-    ("Ftrl", {"learning_rate": 0.01}),
+    ("Adafactor", {"learning_rate": 0.05, "clip_threshold": 0.7, "beta_2_decay": -0.6, "weight_decay": 0.05}),
     ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.02, "beta": 0.3}),
     (
         "Ftrl",
@@ -56,18 +50,15 @@ CASES = [
             "weight_decay": 0.1,
         },
     ),
-    ("Lion", {}),
     ("Lion", {"learning_rate": 0.01, "beta_1": 0.8, "weight_decay": 0.2}),
-    ("Lamb", {}),
     ("Lamb", {"learning_rate": 0.03, "weight_decay": 0.1}),
     ("Muon", {}),
     ("Muon", {"learning_rate": 0.02, "nesterov": False, "rms_rate": None, "adam_lr_ratio": 0.5}),
     ("Muon", {"weight_decay": None, "exclude_layers": ["output"], "ns_steps": 3}),
-    ("Muon", {"adam_weight_decay": None, "weight_decay": 0.5, "use_ema": True}),
-    ("ScheduleFreeAdamW", {}),
     ("ScheduleFreeAdamW", {"learning_rate": 0.05, "warmup_steps": 5, "weight_decay": 0.1}),
 ]
-each_case = pytest.mark.parametrize(("name", "arguments"), CASES, ids=lambda value: str(value))
+each_case = pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{n}-{a}" for n, a in CASES])
+STEPS = 20
 
 
 def start(dtype=np.float32):
@@ -93,46 +84,56 @@ def loss(params):
     return jnp.mean(jnp.square(hidden @ params["output"]["kernel"] + params["output"]["bias"] - y))
 
 
-gradient_of_loss = jax.jit(jax.grad(loss))
-
-
-def given_gradients(params, step):
-    """Gradients of many sizes, 0 and some as small as epsilon among them."""
+def sizes(step):
+    """Factors for the gradients of a step: every third time a tenth of them 0, others tiny, others large."""
     random = np.random.default_rng(step)
 
     def draw(p):
-        sizes = 10.0 ** random.integers(-8, 2, p.shape) * (random.random(p.shape) > 0.1)
-        return jnp.asarray(random.normal(size=p.shape) * sizes, p.dtype)
+        drawn = 10.0 ** random.integers(-8, 2, p.shape) * (random.random(p.shape) > 0.1)
+        return (drawn if step % 3 == 2 else np.ones(p.shape)).astype("float32")
 
-    return jax.tree.map(draw, params)
+    return jax.tree.map(draw, start())
 
 
-def make(name, arguments):
+@jax.jit
+def gradients_of_both(params, sizes):
+    """Gradients of two networks side by side."""
+    return jax.tree.map(jnp.multiply, jax.vmap(jax.grad(loss))(params), sizes)
+
+
+def make(case):
+    name, arguments = CASES[case]
     return getattr(optimizers, name)(**arguments)
 
 
-def train(optimizer, gradients, steps=20, rate=None):
-    params = jax.tree.map(jnp.asarray, start())
-    state = optimizer.init(params)
-    update = jax.jit(optimizer.update)
-    for step in range(steps):
-        rate_now = optimizer.schedule(step) if rate is None else rate
-        updates, state = update(gradients(params, step), state, params, rate_now)
-        params = optax.apply_updates(params, updates)
-    return optimizer.averaged(state, params)
+def member(params, index):
+    return jax.tree.map(lambda p: p[index], params)
 
 
-def train_with_keras(optimizer, gradients, steps=20):
-    values, structure = jax.tree_util.tree_flatten_with_path(start())
-    variables = []
-    for path, value in values:
-        with keras.name_scope(path[0].key):
-            variables.append(keras.Variable(value, name=path[1].key))
-    for step in range(steps):
-        params = jax.tree.unflatten(structure, [variable.value for variable in variables])
-        optimizer.apply(jax.tree.leaves(gradients(params, step)), variables)
-    optimizer.finalize_variable_values(variables)
-    return jax.tree.unflatten(structure, [variable.value for variable in variables])
+@functools.cache
+def trained(case):
+    """Two runs in one vmapped program: at the declared rate, and at one that grows from step to step.
+
+    Returns how often the program was traced, both runs' parameters after 3 steps, and their averages at the end.
+    """
+    optimizer = make(case)
+    traces = []
+
+    def update(*arguments):
+        traces.append(1)
+        updates, state = optimizer.update(*arguments)
+        return optax.apply_updates(arguments[2], updates), state
+
+    update = jax.jit(jax.vmap(update))
+    params = jax.tree.map(lambda p: jnp.stack([p, p]), start())
+    state = jax.vmap(optimizer.init)(params)
+    early = None
+    for step in range(STEPS):
+        rate = optimizer.schedule(step)
+        rates = jnp.stack([rate, rate * (1 + step)])
+        params, state = update(gradients_of_both(params, sizes(step)), state, params, rates)
+        early = params if step == 2 else early
+    return len(traces), early, optimizer.averaged(state, params)
 
 
 def assert_close(left, right, tolerance=1e-5):
@@ -140,118 +141,96 @@ def assert_close(left, right, tolerance=1e-5):
 
 
 @each_case
-def test_twenty_training_steps_like_keras(name, arguments):
-    ours = train(make(name, arguments), lambda params, step: gradient_of_loss(params))
-    theirs = train_with_keras(
-        getattr(keras.optimizers, name)(**arguments), lambda params, step: gradient_of_loss(params)
-    )
-    assert_close(ours, theirs)
+def test_twenty_training_steps_like_keras(case):
+    name, arguments = CASES[case]
+    theirs = getattr(keras.optimizers, name)(**arguments)
+    values, structure = jax.tree_util.tree_flatten_with_path(start())
+    variables = []
+    for path, value in values:
+        with keras.name_scope(path[0].key):
+            variables.append(keras.Variable(value, name=path[1].key))
+    for step in range(STEPS):
+        both = jax.tree.unflatten(structure, [jnp.stack([v.value, v.value]) for v in variables])
+        gradients = gradients_of_both(both, sizes(step))
+        theirs.apply([gradient[0] for gradient in jax.tree.leaves(gradients)], variables)
+    theirs.finalize_variable_values(variables)
+
+    ours = member(trained(case)[2], 0)
+    assert_close(ours, jax.tree.unflatten(structure, [variable.value for variable in variables]))
     moved = jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), ours, start()))
-    assert min(moved) > 1e-5 or name == "Adadelta"
+    assert min(moved) > 1e-6
 
 
 @each_case
-def test_twenty_given_gradients_like_keras(name, arguments):
-    ours = train(make(name, arguments), given_gradients)
-    assert_close(ours, train_with_keras(getattr(keras.optimizers, name)(**arguments), given_gradients))
-
-
-@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
-def test_defaults_are_those_of_keras(name):
-    theirs = getattr(keras.optimizers, name)().get_config()
-    ours = getattr(optimizers, name)()
-    for field, value in theirs.items():
-        if field == "exclude_layers":
-            assert ours.exclude_layers == ()
-        elif hasattr(ours, field):
-            assert getattr(ours, field) == pytest.approx(value, rel=1e-6), field
-        else:
-            assert field in {
-                "name",
-                "ema_overwrite_frequency",
-                "loss_scale_factor",
-                "gradient_accumulation_steps",
-            }
-
-
-@each_case
-def test_round_trip_through_json(name, arguments):
-    optimizer = make(name, arguments)
-    again = decode(json.loads(json.dumps(encode(optimizer))), VOCABULARY)
-    assert again == optimizer
-    assert hash(again) == hash(optimizer)
-    assert make(name, {**arguments, "learning_rate": 0.123}) != optimizer
-
-
-@each_case
-def test_vmapped_runs_equal_single_runs(name, arguments):
-    optimizer = make(name, arguments)
-    rates = [0.01, 0.03]
-
-    def two_steps(rate):
-        params = jax.tree.map(jnp.asarray, start())
-        state = optimizer.init(params)
-        for step in range(2):
-            updates, state = optimizer.update(given_gradients(params, step), state, params, rate)
-            params = optax.apply_updates(params, updates)
-        return optimizer.averaged(state, params)
-
-    together = jax.jit(jax.vmap(two_steps))(jnp.asarray(rates))
-    for index, rate in enumerate(rates):
-        assert_close(jax.tree.map(lambda value: value[index], together), two_steps(rate), 1e-6)
-
-
-@each_case
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
-def test_updates_have_the_dtype_of_the_parameters(name, arguments, dtype):
-    with jax.enable_x64(True):
-        optimizer = make(name, arguments)
-        params = jax.tree.map(lambda p: jnp.asarray(p, dtype), start(np.float64))
-        state = optimizer.init(params)
-        updates, after = jax.eval_shape(optimizer.update, params, state, params, optimizer.schedule(0))
-        assert {leaf.dtype for leaf in jax.tree.leaves(updates)} == {jnp.dtype(dtype)}
-        # The state keeps its shapes and dtypes, so that it can be carried through lax.scan.
-        assert jax.tree.map(lambda s: (s.shape, s.dtype), after) == jax.tree.map(lambda s: (s.shape, s.dtype), state)
-
-
-@each_case
-def test_a_new_rate_does_not_retrace(name, arguments):
-    optimizer = make(name, arguments)
-    traces = []
-
-    @jax.jit
-    def update(gradients, state, params, rate):
-        traces.append(1)
-        return optimizer.update(gradients, state, params, rate)
-
+def test_vmapped_and_compiled_like_a_plain_call(case):
+    optimizer = make(case)
     params = jax.tree.map(jnp.asarray, start())
     state = optimizer.init(params)
-    small, state = update(params, state, params, jnp.float32(0.001))
-    for rate in (0.01, 0.5):
-        optimizer.learning_rate = rate
-        _, state = update(params, state, params, optimizer.schedule(0))
-    large, _ = update(params, optimizer.init(params), params, jnp.float32(0.01))
-    assert len(traces) == 1
-    assert any(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), small, large)))
+    for step in range(3):
+        both = gradients_of_both(jax.tree.map(lambda p: jnp.stack([p, p]), params), sizes(step))
+        rate = optimizer.schedule(step) * (1 + step)
+        updates, state = optimizer.update(member(both, 0), state, params, rate)
+        params = optax.apply_updates(params, updates)
+    assert_close(member(trained(case)[1], 1), params)
 
 
 @each_case
-def test_a_tree_without_parameters(name, arguments):
-    optimizer = make(name, arguments)
+def test_another_rate_does_not_retrace(case):
+    traces, _, after = trained(case)
+    assert traces == 1
+    different = jax.tree.map(lambda p: float(np.abs(p[0] - p[1]).max()), after)
+    assert min(jax.tree.leaves(different)) > 0
+
+
+@each_case
+def test_dtypes_shapes_and_buffers(case):
+    """Updates are of the parameters' dtypes, and the state keeps its own, so that lax.scan can carry it."""
+    with jax.enable_x64(True):
+        optimizer = make(case)
+        params = jax.tree.map(jnp.asarray, start(np.float64))
+        params["hidden"] = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params["hidden"])
+        state = optimizer.init(params)
+        updates, after = jax.eval_shape(optimizer.update, params, state, params, optimizer.schedule(0))
+
+        def shapes(tree):
+            return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+
+        assert shapes(updates) == shapes(params)
+        assert shapes(after) == shapes(state)
+        # State and parameters may be donated together only if they share nothing.
+        buffers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((params, state))]
+        assert len(set(buffers)) == len(buffers)
+
+
+@each_case
+def test_a_tree_without_parameters(case):
+    optimizer = make(case)
     params = {"noise": {}, "flatten": {}}
     state = optimizer.init(params)
-    updates, state = jax.jit(optimizer.update)(params, state, params, 0.1)
+    updates, state = optimizer.update(params, state, params, 0.1)
     assert updates == params
     assert optimizer.averaged(state, params) == params
 
 
 @each_case
-def test_state_and_parameters_may_both_be_donated(name, arguments):
-    optimizer = make(name, arguments)
-    params = jax.tree.map(jnp.asarray, start())
-    state = optimizer.init(params)
-    buffers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((params, state))]
-    assert len(set(buffers)) == len(buffers)
+def test_round_trip_through_json(case):
+    optimizer = make(case)
+    again = decode(json.loads(json.dumps(encode(optimizer))), VOCABULARY)
+    assert again == optimizer
+    assert hash(again) == hash(optimizer)
+    assert optimizer.replace(learning_rate=0.123) != optimizer
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
+def test_names_order_and_defaults_are_those_of_keras(name):
+    theirs = inspect.signature(getattr(keras.optimizers, name)).parameters
+    fields = {field.name: field for field in dataclasses.fields(getattr(optimizers, name))}
+    not_ours = {"name", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "kwargs"}
+    assert set(theirs) - not_ours == set(fields) - {"weight_decay_exclude", "averaging"}
+    for field in set(theirs) - not_ours - {"exclude_layers"}:
+        assert fields[field].default == theirs[field].default, field
+    positional = [field.name for field in fields.values() if not field.kw_only]
+    assert positional == list(theirs)[: len(positional)]
 
 
 def test_minimising_a_parabola_in_float64():
@@ -259,11 +238,13 @@ def test_minimising_a_parabola_in_float64():
     with jax.enable_x64(True):
 
         def minimise(optimizer):
-            w = jnp.float64(0.0)
-            state = optimizer.init(w)
-            for step in range(100):
-                updates, state = optimizer.update(2 * (w - 5), state, w, optimizer.schedule(step))
-                w = optax.apply_updates(w, updates)
+            def step(number, carried):
+                w, state = carried
+                updates, state = optimizer.update(2 * (w - 5), state, w, optimizer.schedule(number))
+                return optax.apply_updates(w, updates), state
+
+            w = jnp.zeros((), jnp.float64)
+            w, _ = jax.lax.fori_loop(0, 100, step, (w, optimizer.init(w)))
             assert w.dtype == jnp.float64
             return float(w)
 
@@ -271,12 +252,25 @@ def test_minimising_a_parabola_in_float64():
         assert minimise(optimizers.Adam(0.1, epsilon=1e-8)) == pytest.approx(5.03900403, abs=1e-7)
 
 
+def train(optimizer):
+    params = jax.tree.map(jnp.asarray, start())
+    state = optimizer.init(params)
+
+    @jax.jit
+    def update(state, params, rate):
+        updates, state = optimizer.update(jax.grad(loss)(params), state, params, rate)
+        return state, optax.apply_updates(params, updates)
+
+    for step in range(STEPS):
+        state, params = update(state, params, optimizer.schedule(step))
+    return optimizer.averaged(state, params)
+
+
 def test_global_clipping_keeps_the_direction():
     """D11: norm 100, clip 10 → norm 10."""
     gradient = {"a": jnp.asarray([60.0, 0.0]), "b": jnp.asarray([[0.0, 80.0]])}
     clipped = optimizers.SGD(global_clipnorm=10).clip(gradient)
     assert_close(clipped, {"a": [6.0, 0.0], "b": [[0.0, 8.0]]}, 1e-6)
-    assert float(optax.global_norm(clipped)) == pytest.approx(10, rel=1e-6)
     assert_close(optimizers.SGD(global_clipnorm=200).clip(gradient), gradient, 0)
     assert_close(optimizers.SGD(clipnorm=10).clip(gradient), {"a": [10.0, 0.0], "b": [[0.0, 10.0]]}, 1e-6)
     assert_close(optimizers.SGD(clipvalue=70).clip(gradient), {"a": [60.0, 0.0], "b": [[0.0, 70.0]]}, 0)
@@ -285,9 +279,9 @@ def test_global_clipping_keeps_the_direction():
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_the_two_forms_of_momentum(nesterov):
     """C21: averaging at η/(1−β) is the heavy ball at η; under a steady gradient it keeps the rate η."""
-    heavy = train(optimizers.SGD(0.02, 0.9, nesterov), lambda params, step: gradient_of_loss(params))
-    averaging = train(optimizers.SGD(0.2, 0.9, nesterov, averaging=True), lambda params, step: gradient_of_loss(params))
-    assert_close(heavy, averaging)
+    heavy = train(optimizers.SGD(0.02, 0.9, nesterov))
+    assert_close(heavy, train(optimizers.SGD(0.2, 0.9, nesterov, averaging=True)))
+    assert float(loss(heavy)) < float(loss(train(optimizers.SGD(0.02))))
 
     def speed(optimizer):
         w, state = jnp.zeros(()), optimizer.init(jnp.zeros(()))
@@ -323,7 +317,7 @@ def test_the_average_follows_the_parameters():
 
 
 def test_ftrl_makes_weak_weights_exactly_zero():
-    after = train(optimizers.Ftrl(0.1, l1_regularization_strength=5.0), lambda params, step: gradient_of_loss(params))
+    after = train(optimizers.Ftrl(0.1, l1_regularization_strength=5.0))
     assert float(jnp.abs(after["hidden"]["kernel"]).max()) == 0.0
 
 
@@ -356,7 +350,7 @@ def test_muon_makes_the_singular_values_equal():
 def test_muon_leaves_embeddings_to_adam():
     params = {"embedding": {"table": jnp.ones((3, 4))}, "dense": {"kernel": jnp.ones((3, 4))}}
     gradients = jax.tree.map(lambda p: p * jnp.arange(1.0, 5.0), params)
-    optimizer = optimizers.Muon(1.0, weight_decay=None)
+    optimizer = optimizers.Muon(1.0, weight_decay=None, adam_weight_decay=None)
     updates, _ = optimizer.update(gradients, optimizer.init(params), params, 1.0)
     assert_close(updates["embedding"]["table"], -jnp.ones((3, 4)), 1e-4)
     assert float(jnp.abs(updates["dense"]["kernel"] + 1).max()) > 0.1
@@ -445,7 +439,7 @@ def test_a_rate_that_works(rate):
 )
 def test_arguments_that_cannot_work(name, arguments, message):
     with pytest.raises(DeepkitError, match=message):
-        make(name, arguments)
+        getattr(optimizers, name)(**arguments)
 
 
 def test_positions_are_those_of_keras():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import optax
 
 from deepkit.configuration import non_negative_number, parameter, positive_integer, positive_number
@@ -67,10 +68,12 @@ class OneCycle(Schedule):
             )
 
     def __call__(self, step: Any) -> Any:
-        return optax.cosine_onecycle_schedule(
+        schedule = optax.cosine_onecycle_schedule(
             self.total_steps,
             self.peak_learning_rate,
             self.warmup_fraction,
             self.initial_divisor,
             self.final_divisor,
-        )(as_float(step))
+        )
+        # optax takes one step at a time here, elsewhere arrays of steps too.
+        return jnp.vectorize(schedule)(as_float(step))
