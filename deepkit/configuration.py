@@ -17,21 +17,15 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 
+from deepkit.converters import flag
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, from_user_line, shown
 
 __all__ = [
     "Configurable",
     "decode",
     "encode",
-    "finite_number",
-    "flag",
-    "fraction",
     "lookup",
-    "non_negative_integer",
-    "non_negative_number",
     "parameter",
-    "positive_integer",
-    "positive_number",
 ]
 
 Thing = TypeVar("Thing")
@@ -135,61 +129,6 @@ def lookup(identifier: Any, family: str, names: Mapping[str, Any], *, kind: type
         + (f", or {article} {kind.__name__} object" if kind is not None else "")
         + f", got {described(identifier)}."
     )
-
-
-def positive_integer(value: Any) -> int:
-    """Converter: an integer of at least one (numpy integers included, booleans not)."""
-    return _whole_number(value, 1)
-
-
-def non_negative_integer(value: Any) -> int:
-    """Converter: an integer of at least zero (numpy integers included, booleans not)."""
-    return _whole_number(value, 0)
-
-
-def _whole_number(value: Any, least: int) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise DeepkitTypeError(f"expected a whole number of at least {least}, got {described(value)}.")
-    if value < least:
-        raise DeepkitValueError(f"expected a whole number of at least {least}.")
-    return int(value)
-
-
-def flag(value: Any) -> bool:
-    """Converter: true or false, nothing that merely counts as one of them. Fields declared as `bool` have it."""
-    if not isinstance(value, bool | np.bool_):
-        raise DeepkitTypeError(f"expected True or False, got {described(value)}.")
-    return bool(value)
-
-
-def finite_number(value: Any) -> float:
-    """Converter: a finite number of any sign (numpy numbers included, booleans not)."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise DeepkitTypeError(f"expected a number, got {described(value)}.")
-    if not math.isfinite(value):
-        raise DeepkitValueError("expected a finite number.")
-    return float(value)
-
-
-def positive_number(value: Any) -> float:
-    """Converter: a finite number above zero."""
-    if finite_number(value) <= 0:
-        raise DeepkitValueError("expected a number above 0.")
-    return float(value)
-
-
-def non_negative_number(value: Any) -> float:
-    """Converter: a finite number of at least zero."""
-    if finite_number(value) < 0:
-        raise DeepkitValueError("expected a number of at least 0.")
-    return float(value)
-
-
-def fraction(value: Any) -> float:
-    """Converter: a number in [0, 1)."""
-    if not 0 <= finite_number(value) < 1:
-        raise DeepkitValueError("expected a share in [0, 1), such as 0.5 for one half.")
-    return float(value)
 
 
 def qualified_name(thing: Any) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from deepkit.cache import enable_compilation_cache
 from deepkit.data.arrays import input_arrays, restore
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean, from_user_line
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, from_user_line
 from deepkit.graph import Graph, SymbolicTensor
 from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.program import Program, SubModel
@@ -94,7 +94,7 @@ class Model:
     def get_layer(self, name: str) -> Layer:
         """The layer of this name."""
         if name not in self.graph.callees:
-            raise DeepkitValueError(f"no layer is called {name!r}. {did_you_mean(name, self.graph.callees)}")
+            raise DeepkitValueError(f"no layer is called {name!r}. {did_you_mean(str(name), self.graph.callees)}")
         return self.graph.callees[name]
 
     @property
@@ -154,9 +154,11 @@ class Model:
 
     # Weights.
 
+    @from_user_line
     def initialize(self, seed: int = 0) -> None:
-        """Draw all weights anew, and forget the optimizer's state."""
-        store(self.program, *self.program.init(jax.random.key(fitting.whole_number(seed, "seed"))))
+        """Draw all weights anew, and forget the optimizer's state and the columns of the training table."""
+        store(self.program, *self.program.init(jax.random.key(fitting.check_seed(seed))))
+        self.columns = None
         self._forget()
 
     def _forget(self) -> None:
@@ -236,6 +238,7 @@ class Model:
         self._trainer = Trainer(self.program, compiled_optimizer(optimizer), heads)
 
     @property
+    @from_user_line
     def optimizer(self) -> Optimizer:
         """The model's own optimizer; set `model.optimizer.learning_rate` at any time."""
         return self._require_trainer("optimizer").optimizer
@@ -318,7 +321,7 @@ class Model:
         """One gradient step on these rows; loss and metrics of the batch before it."""
         history = fitting.fit(
             self, self._require_trainer("train_on_batch"), x, y, batch_size=None, epochs=1, verbose=0,
-            shuffle=False, class_weight=class_weight, sample_weight=sample_weight,
+            shuffle=False, class_weight=class_weight, sample_weight=sample_weight, purpose="train_on_batch",
         )  # fmt: skip
         return {key: values[0] for key, values in history.history.items()}
 
@@ -333,8 +336,10 @@ class Model:
         """
         if fitting.is_stream(x):
             return fitting.predict_stream(self, x)
+        size = fitting.check_batch_size(batch_size) or PREDICTION_ROWS
         arrays = input_arrays(fitting.model_inputs(self, x, "predict"), self.graph)
-        outputs = self._predict_arrays(arrays, batch_size or PREDICTION_ROWS)
+        fitting.check_ready(self)
+        outputs = self._predict_arrays(arrays, size)
         return fitting.in_own_units(self, restore(outputs, self.graph))
 
     def _predict_arrays(self, arrays: Sequence[np.ndarray], batch_size: int) -> list[np.ndarray]:
@@ -430,20 +435,35 @@ class Sequential(Model):
 
     @from_user_line
     def __init__(self, layers: Sequence[Any], *, name: str | None = None, encoder: Any = None) -> None:
-        layers = list(layers)
-        if not layers or not isinstance(layers[0], SymbolicTensor):
-            first = type(layers[0]).__name__ if layers else "nothing"
+        if not isinstance(layers, list | tuple):
             raise DeepkitTypeError(
-                f"Sequential starts with {first}, so the shape of the input is unknown. "
-                "Put dk.Input(…) first: Sequential([dk.Input(29), …])."
+                f"Sequential was given {described(layers)}, not a list. Write Sequential([dk.Input(29), …])."
+            )
+        if not layers or not isinstance(layers[0], SymbolicTensor):
+            raise DeepkitTypeError(
+                f"Sequential starts with {described(layers[0]) if layers else 'nothing'}, so the shape of the input is "
+                "unknown. Put dk.Input(…) first: Sequential([dk.Input(29), …])."
             )
         tensor = layers[0]
         for layer in layers[1:]:
-            if not callable(layer) or isinstance(layer, type):
+            if not isinstance(layer, Layer | Model):
                 raise DeepkitTypeError(
-                    f"Sequential holds {layer!r}, which is not a layer. Make one: dk.layers.Dense(16)."
+                    f"Sequential holds {described(layer)}, which is not a layer. {_as_a_layer(layer)}"
                 )
             tensor = layer(tensor)
         if tensor is layers[0]:
             raise DeepkitValueError("Sequential holds an Input and no layer. Add at least one.")
         super().__init__(layers[0], tensor, name=name, encoder=encoder)
+
+
+def _as_a_layer(thing: Any) -> str:
+    """How to put a thing into `Sequential` that is not a layer."""
+    if isinstance(thing, type):
+        return f"Make one of it: dk.layers.{thing.__name__}(…)."
+    if isinstance(thing, str):
+        return f"Write dk.layers.Activation({thing!r}), or pass it to the layer before: Dense(16, {thing!r})."
+    if isinstance(thing, SymbolicTensor):
+        return "Pass the layers themselves, without calling them; for several inputs or branches use dk.Model."
+    if callable(thing):
+        return "Wrap it: dk.layers.Lambda(function), or dk.layers.Activation(function) for an activation."
+    return "Pass layers, such as dk.layers.Dense(16)."

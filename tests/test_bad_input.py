@@ -5,21 +5,15 @@ said, a `DeepkitWarning`) whose message holds the words of the row; that nothing
 that the traceback ends on the user's own line.
 """
 
-import contextlib
 import dataclasses
-import traceback
-import warnings
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pandas as pd
-import pytest
 
 import deepkit as dk
-from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError, DeepkitWarning
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, DeepkitWarning
 
 WRONG_VALUE, WRONG_TYPE, WARNING = DeepkitValueError, DeepkitTypeError, DeepkitWarning
 
@@ -125,6 +119,12 @@ def shared_over_two_sizes():
 def frozen():
     model = tells_price()
     model.layers[0].trainable = False
+    return model
+
+
+def not_adapted():
+    model = dk.Sequential([dk.Input(4), layers.Normalization(), layers.Dense(1)])
+    model.compile("sgd", "mse")
     return model
 
 

@@ -17,7 +17,7 @@ NEEDS = {
     "c15_normalisation.py": "wine-quality/winequality-red.csv",
     "c18_residual_sugar.py": "wine-quality/winequality-red.csv",
 }
-ROWS = "A8 B1 B2 B4 B5 B6 B7 B8 C5 C14 C15 C18 C19 D4 D11".split()
+ROWS = ["A8", "B1", "B2", "B4", "B5", "B6", "B7", "B8", "C5", "C14", "C15", "C18", "C19", "D4", "D11"]
 
 
 def require(name: str) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.datasets.dataset import Dataset
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean
 from deepkit.graph import Graph, SymbolicTensor
+from deepkit.graph.spec import row_text
 
 
 def is_part(data: Any) -> bool:
-    """Whether it is a `Dataset` or a `Part` of a split: rows with their targets."""
-    return hasattr(data, "x") and hasattr(data, "y") and hasattr(data, "frame")
+    """Whether it is a `Dataset` or a `Part` of a split: rows with their targets. Nothing of it is read."""
+    return isinstance(data, Dataset)
 
 
 def is_table(data: Any) -> bool:
@@ -42,24 +44,42 @@ def _by_name(x: Any, graph: Graph, what: str) -> tuple[list[Any], Sequence[Symbo
     if is_table(x) and len(tensors) > 1:
         x = {name: x[name] for name in names if name in x.columns}
     if isinstance(x, Mapping):
+        keys = list(map(str, x))
         missing = [name for name in names if name not in x]
         if missing:
             raise DeepkitValueError(
-                f"{what} has no entry for the input {missing[0]!r}; it has {', '.join(map(repr, x)) or 'none'}. "
-                f"Pass a dict with the keys {', '.join(map(repr, names))}, or name the inputs: Input(…, name=…)."
+                f"{what} has no entry for the input {missing[0]!r}, only {', '.join(map(repr, keys)) or 'nothing'}. "
+                f"Pass a dict with the keys {', '.join(map(repr, names))}, or name the inputs so: Input(…, name=…)."
+            )
+        unknown = [key for key in keys if key not in names]
+        if unknown:
+            raise DeepkitValueError(
+                f"{what} has an entry {unknown[0]!r}, which is no input of the model "
+                f"({', '.join(map(repr, names))}). Leave it out, or give the model such an input."
             )
         return [x[name] for name in names], tensors, [f"{what}[{name!r}]" for name in names]
     if len(tensors) == 1:
         if isinstance(x, tuple | list) and len(x) == 1 and np.ndim(x[0]) == len(tensors[0].shape):
             x = x[0]
+        _refuse_several(x, what)
         return [x], tensors, [what]
     if not isinstance(x, tuple | list) or len(x) != len(tensors):
-        got = f"{len(x)} entries" if isinstance(x, tuple | list) else type(x).__name__
         raise DeepkitValueError(
-            f"the model has {len(tensors)} inputs ({', '.join(names)}), but {what} has {got}. "
+            f"the model has {len(tensors)} inputs ({', '.join(names)}), but {what} is {described(x)}. "
             "Pass a list with one array per input, in order, or a dict by name."
         )
     return list(x), tensors, [f"{what}[{index}]" for index in range(len(tensors))]
+
+
+def _refuse_several(x: Any, what: str) -> None:
+    """A tuple of arrays where the model has one input: most often `fit((x, y))`."""
+    if isinstance(x, tuple | list) and len(x) > 1 and all(np.ndim(getattr(item, "shape", 0)) for item in x):
+        shapes = [item.shape for item in x]
+        if len(set(shapes)) > 1:
+            raise DeepkitValueError(
+                f"{what} is {described(x)} of shapes {' and '.join(map(str, shapes))}, but the model has one input. "
+                "Pass inputs and targets as two arguments: fit(x, y)."
+            )
 
 
 def _input_array(value: Any, tensor: SymbolicTensor, what: str) -> np.ndarray:
@@ -67,58 +87,108 @@ def _input_array(value: Any, tensor: SymbolicTensor, what: str) -> np.ndarray:
     row = tensor.spec.row_shape
     if array.shape[1:] != row and array.ndim == 1 and row == (1,):
         array = array[:, None]
+    if array.ndim > 0 and len(array) == 0:
+        raise DeepkitValueError(f"{what} has no rows: its shape is {array.shape}. Pass at least one row.")
     if array.ndim == 0 or array.shape[1:] != row:
+        expected = f"({', '.join(map(str, ('rows', *row)))}{',' * (not row)})"
         raise DeepkitValueError(
-            f"{what} has shape {array.shape}, but {tensor.label} was declared with rows of shape {row}: expected "
-            f"{('rows', *row)}. {_shape_mend(array.shape, row, what)}"
+            f"{what} has shape {array.shape}, but {tensor.label} takes {expected}. "
+            f"{_shape_mend(array.shape, row, what)}"
         )
     return array
 
 
 def _shape_mend(shape: tuple[int, ...], row: tuple[int, ...], what: str) -> str:
+    if not shape:
+        return "Pass an array with one row per example."
     if shape == row:
         return f"For a single row pass {what}[None]."
+    if len(shape) == 2 and shape[:1] == row:
+        return f"It seems transposed: pass {what}.T."
     if len(shape) == 2 and len(row) == 1:
-        return f"Declare Input({shape[1]}), or choose {row[0]} columns."
+        return f"Declare Input({shape[1]}), or pass the {row[0]} columns that the model was made for."
     if math.prod(shape[1:]) == math.prod(row):
-        return f"Reshape it: {what}.reshape(-1, {', '.join(map(str, row))})."
-    return f"Declare Input({shape[1:]}) or reshape {what}."
+        return f"Reshape it: {what}.reshape({', '.join(map(str, (-1, *row)))})."
+    return f"Declare Input({row_text(shape[1:])}), or reshape {what}."
+
+
+KINDS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "durations", "c": "complex numbers"}
 
 
 def numbers(value: Any, what: str, dtype: str = "float32") -> np.ndarray:
     """A NumPy array of finite numbers; floats in `dtype`, integers and booleans as they are (cast on the device)."""
-    if is_table(value):
-        _check_columns(value, what)
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind in "USMm":
-        kind = {"U": "strings", "S": "strings", "M": "dates", "m": "durations"}.get(array.dtype.kind, "Python objects")
+    array = as_array(value, what)
+    if array.dtype.kind not in "biufV" or array.dtype.names:
         raise DeepkitTypeError(
-            f"{what} holds {kind} (dtype {array.dtype}{_example(array)}), and a model computes with numbers. "
-            "Encode a table with dk.preprocessing.TableEncoder().fit(train), labels with dk.preprocessing.one_hot, "
-            "and check for rows of unequal length."
+            f"{what} holds {KINDS.get(array.dtype.kind, 'Python objects')} such as {_example(array)} "
+            f"(dtype {array.dtype}), and a model computes with real numbers. {_type_mend(array.dtype.kind, what)}"
         )
-    if array.dtype.kind == "c":
-        raise DeepkitTypeError(f"{what} holds complex numbers. Pass real and imaginary parts as two features.")
     if array.dtype.kind == "f":
-        array = array.astype(dtype if np.dtype(dtype).kind == "f" else array.dtype, copy=False)
-        _check_finite(array, what)
+        wanted = np.dtype(dtype if np.dtype(dtype).kind == "f" else array.dtype)
+        with np.errstate(over="ignore"):
+            converted = array.astype(wanted, copy=False)
+        _check_finite(converted, array, what, value)
+        array = converted
     return array
 
 
+def as_array(value: Any, what: str) -> np.ndarray:
+    """`np.asarray`, with an explanation where there is no such array."""
+    if isinstance(value, str):
+        raise DeepkitTypeError(
+            f"{what} is the text {value!r}, not data. Pass the numbers themselves: a file is read with "
+            "pandas.read_csv(path), a column taken with table[name]."
+        )
+    if value is None or isinstance(value, SymbolicTensor):
+        raise DeepkitTypeError(
+            f"{what} is {described(value)}{'' if value is None else ', a symbolic tensor without numbers'}. "
+            "Pass an array with one row per example."
+        )
+    if hasattr(value, "toarray"):
+        raise DeepkitTypeError(f"{what} is a sparse matrix of shape {value.shape}. Pass {what}.toarray().")
+    if is_table(value):
+        _check_columns(value, what)
+        return np.asarray(value, None if all(isinstance(d, np.dtype) for d in value.dtypes) else np.float64)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise DeepkitValueError(
+            f"{what} is {described(value)} of unequal length, which make no array. "
+            "Give every row as many numbers: shorten, fill, or drop the odd ones."
+        ) from None
+
+
 def _example(array: np.ndarray) -> str:
-    return f", such as {array.ravel()[0]!r}" if array.size else ""
+    return repr(array.ravel()[0].item() if isinstance(array.ravel()[0], np.generic) else array.ravel()[0])
+
+
+def _type_mend(kind: str, what: str) -> str:
+    if kind in "Mm":
+        return f"Pass differences as numbers, such as days: ({what} - {what}.min()) / np.timedelta64(1, 'D')."
+    if kind == "c":
+        return "Pass real and imaginary parts as two features."
+    if kind == "O":
+        return f"Look for missing or mixed values, then convert it: np.asarray({what}, dtype='float32')."
+    return (
+        f"If these are numbers written as text, pass {what}.astype('float32'); "
+        "if they are categories, encode the table: dk.preprocessing.TableEncoder().fit(train)."
+    )
 
 
 def _check_columns(table: Any, what: str) -> None:
-    texts = [str(name) for name, dtype in table.dtypes.items() if dtype.kind not in "fiub"]
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DeepkitValueError(f"{what} has several columns called {twice!r}. Give every column a name of its own.")
+    texts = [name for name, dtype in zip(names, table.dtypes, strict=True) if dtype.kind not in "fiub"]
     if texts:
         raise DeepkitTypeError(
-            f"{what} has columns that are not numbers: {', '.join(texts)}. Encode the table: "
+            f"{what} has columns that hold no numbers: {', '.join(texts)}. Encode the table: "
             "encoder = dk.preprocessing.TableEncoder().fit(train), then dk.Model(…, encoder=encoder)."
         )
 
 
-def _check_finite(array: np.ndarray, what: str) -> None:
+def _check_finite(array: np.ndarray, given: np.ndarray, what: str, value: Any) -> None:
     # A sum is one cheap pass; only if it is not finite (or overflows) is every number looked at.
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(array.sum(dtype=np.float64)):
@@ -127,11 +197,21 @@ def _check_finite(array: np.ndarray, what: str) -> None:
     if not wrong.any():
         return
     position = tuple(int(index) for index in np.argwhere(wrong)[0])
+    where = f"row {position[0]}"
+    if is_table(value):
+        where = f"column {str(value.columns[position[1]])!r}, {where}"
+    elif len(position) > 1:
+        where += f", position {position[1:] if len(position) > 2 else position[1]}"
+    if np.isfinite(given[position]):
+        raise DeepkitValueError(
+            f"{what} holds {given[position]:g} in {where}, which is too large for {array.dtype}. "
+            f"Divide {what} by its scale: dk.preprocessing.zscore({what})."
+        )
+    count = int(wrong.sum())
     raise DeepkitValueError(
-        f"{what} holds {int(wrong.sum())} values that are NaN or infinite, the first ({array[position]}) "
-        f"at row {position[0]}"
-        + (f", position {position[1:] if len(position) > 2 else position[1]}" if len(position) > 1 else "")
-        + ". Drop or fill them first (TableEncoder has options for missing values); one of them makes every weight NaN."
+        f"{what} holds {count} value{'s' * (count > 1)} of {array.size} that {'are' if count > 1 else 'is'} NaN or "
+        f"infinite, the first ({array[position]}) in {where}; every weight would become NaN. "
+        "Drop those rows, or fill the gaps: TableEncoder(missing='mean')."
     )
 
 
@@ -156,7 +236,8 @@ def outputs_in_order(value: Any, graph: Graph, what: str) -> list[Any]:
         unknown = [key for key in value if key not in names]
         if unknown:
             raise DeepkitValueError(
-                f"{what} names the output {unknown[0]!r}, but the model's outputs are {', '.join(names)}."
+                f"{what} names the output {unknown[0]!r}, which the model does not have. "
+                f"{did_you_mean(str(unknown[0]), names)}"
             )
         return [value.get(name) for name in names]
     if len(names) == 1:
@@ -164,9 +245,8 @@ def outputs_in_order(value: Any, graph: Graph, what: str) -> list[Any]:
     if value is None:
         return [None] * len(names)
     if not isinstance(value, list | tuple) or len(value) != len(names):
-        got = f"{len(value)} entries" if isinstance(value, list | tuple) else f"one {type(value).__name__}"
         raise DeepkitValueError(
-            f"the model has {len(names)} outputs ({', '.join(names)}), but {what} has {got}. "
+            f"the model has {len(names)} outputs ({', '.join(names)}), but {what} is {described(value)}. "
             "Pass a list with one entry per output, in order, or a dict by name."
         )
     return list(value)
@@ -219,25 +299,42 @@ def _sample_weights(samples: Any, rows: int) -> np.ndarray:
             f"Give one weight per row: shape ({rows},)."
         )
     if (weights < 0).any():
-        raise DeepkitValueError(f"sample_weight holds {weights.min()}. Weights are at least 0.")
+        row = int(np.argmax(weights < 0))
+        raise DeepkitValueError(
+            f"sample_weight holds {weights[row]:g} in row {row}, and a negative weight would push the model away from "
+            "the target. Give weights of at least 0."
+        )
     return weights
 
 
 def _class_weights(classes: Any, target: np.ndarray, name: str) -> np.ndarray:
-    if not isinstance(classes, Mapping):
-        raise DeepkitTypeError(f"class_weight={classes!r}: expected a dict such as {{0: 1.0, 1: 5.0}}.")
     if target.ndim == 2 and target.shape[1] > 1:
         labels = target.argmax(axis=1)
     else:
         labels = target.reshape(len(target), -1)[:, 0]
     present = np.unique(labels)
+    if (present != np.round(present)).any():
+        raise DeepkitValueError(
+            f"class_weight needs classes, but the targets of {name!r} are numbers such as {labels[0]:g}. "
+            "Use sample_weight: one weight per row."
+        )
+    example = "{" + ", ".join(f"{label:g}: 1.0" for label in present.tolist()[:10]) + "}"
+    if not isinstance(classes, Mapping):
+        raise DeepkitTypeError(
+            f"class_weight is {described(classes)}, where a dict from class to weight is expected. "
+            f"Pass one such as {example}."
+        )
     missing = [label.item() for label in present if label not in classes]
     if missing:
         raise DeepkitValueError(
-            f"class_weight has no weight for class {missing[0]:g} of {name!r}, which occurs in the targets. "
-            f"It has {sorted(classes)}; the targets have {[f'{label:g}' for label in present.tolist()[:10]]}."
+            f"class_weight has no weight for class {missing[0]:g} of {name!r}, only for "
+            f"{', '.join(map(repr, classes)) or 'none'}. Give every class in the targets one, such as {example}."
         )
     factors = np.zeros(len(labels), np.float32)
     for label, weight in classes.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float | np.number):
+            raise DeepkitTypeError(f"class_weight[{label!r}] is {described(weight)}. Give a number of at least 0.")
+        if not 0 <= weight < math.inf:
+            raise DeepkitValueError(f"class_weight[{label!r}] is {weight}. Give a finite number of at least 0.")
         factors[labels == label] = weight
     return factors

@@ -4,7 +4,7 @@
                 {"graph": {…}, "name": null, "trainable": true, "given": "model"}],
      "graph": {"inputs": [{"shape": [29], "dtype": "float32", "meaning": "REAL", "name": null}],
                "input_structure": 0,
-               "nodes": [{"layer": 0, "name": "dense", "inputs": [0]}],
+               "nodes": [{"layer": 0, "name": "dense", "inputs": [0], "shapes": [[16]]}],
                "output_structure": 1}}
 
 Every layer stands in the list once, whatever it is shared by, and behind the layers that it is made of. Tensors
@@ -47,6 +47,7 @@ class Writer:
                     "layer": self._layer(node.callee, f"{place}{name}"),
                     "name": name,
                     "inputs": [number[id(tensor)] for tensor in node.inputs],
+                    "shapes": [list(tensor.spec.row_shape) for tensor in node.outputs],
                 }
             )
         return {
@@ -119,8 +120,14 @@ class Reader:
         for node in written["nodes"]:
             layer = _at(self._layers, node["layer"])
             layer.holder.name = node["name"]
-            outputs = jax.tree.leaves(layer([_at(tensors, number) for number in node["inputs"]]))
-            tensors += outputs[0].node.outputs
+            outputs = jax.tree.leaves(layer([_at(tensors, number) for number in node["inputs"]]))[0].node.outputs
+            shapes = [list(tensor.spec.row_shape) for tensor in outputs]
+            if shapes != node["shapes"]:
+                raise DeepkitValueError(
+                    f"{layer.label} puts out rows of shape {shapes}, but it did {node['shapes']} when the model was saved. "
+                    "Pass the functions and classes that it was built with."
+                )
+            tensors += outputs
         return _structure(written["input_structure"], tensors), _structure(written["output_structure"], tensors)
 
     def finish(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import zipfile
 
-ZIP, HDF5, PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
+ZIP, EMPTY_ZIP, HDF5, PICKLE = b"PK\x03\x04", b"PK\x05\x06", b"\x89HDF\r\n\x1a\n", b"\x80"
 
 
 def is_zip(data: bytes) -> bool:
     """Whether it starts as a zip archive does, such as an .npz."""
-    return data.startswith(ZIP)
+    return data.startswith((ZIP, EMPTY_ZIP))
 
 
 def is_safetensors(data: bytes) -> bool:
@@ -41,7 +41,7 @@ def describe(data: bytes) -> str:
     except UnicodeDecodeError as error:
         # A character may be cut in two at the end of what is looked at.
         start = data[: error.start].decode() if error.start > 60 else ""
-    if start and (start.isprintable() or start.split()):
+    if start and all(character.isprintable() or character in "\n\r\t" for character in start):
         return f"is a text that starts with {start[:30]!r}. Give the file that model.save wrote."
     return "is not a deepkit model. Give the file that model.save wrote."
 

@@ -47,7 +47,7 @@ class Names:
         if called and self._own.get(qualified_name(thing)) is thing:
             return qualified_name(thing)
         for name in _candidates(called, place):
-            if self._given.setdefault(name, thing) is thing:
+            if name not in self._own and self._given.setdefault(name, thing) is thing:
                 return name
         raise AssertionError("there are as many candidates as one likes")
 
@@ -82,6 +82,13 @@ def _candidates(called: str, place: str) -> Iterator[str]:
     yield from (f"{place}#{number}" for number in itertools.count(2))
 
 
+def _is_deepkits(name: str) -> bool:
+    """Whether a name has the form of deepkit's own: `losses.Huber`, `activations.relu`."""
+    family, _, rest = name.partition(".")
+    known = {module.__name__.split(".")[1] for module in FAMILIES}
+    return family in known and rest.isidentifier() and (rest[0].isupper() or family == "activations")
+
+
 def names_in(written: Any) -> Iterator[tuple[str, str]]:
     """Every `("class" or "function", name)` in what `Names.write` wrote."""
     if isinstance(written, list):
@@ -102,8 +109,7 @@ def what_is_missing(written: Any, known: Mapping[str, Any]) -> str:
     missing = {name: kind for kind, name in names_in(written) if name not in known}
     if not missing:
         return ""
-    families = tuple(f"{family.__name__.split('.')[1]}." for family in FAMILIES)
-    newer = [name for name in missing if name.startswith(families)]
+    newer = [name for name in missing if _is_deepkits(name)]
     if newer:
         return f"it needs {', '.join(newer)}, which this version of deepkit does not have. Update deepkit."
     listed = ", ".join(f"the {kind} {name!r}" for name, kind in missing.items())

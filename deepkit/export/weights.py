@@ -51,6 +51,11 @@ def load_weights(model: Model, path: Any, by: str = "name") -> None:
     file = as_path(path)
     found = _read(read_whole(file), file)
     declared = declared_arrays(model.program)
+    if declared and not found.arrays:
+        raise DeepkitValueError(
+            f"{file} holds no weights (a model that is saved before it is trained has none), and the model has "
+            f"{listed(declared)}. Save it after fit or initialize."
+        )
     chosen = _by_name(found.arrays, declared, file) if by == "name" else _by_topology(found, declared, file)
     trees = empty_trees(model.program)
     for name, place in declared.items():

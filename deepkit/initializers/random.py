@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import finite_number, non_negative_number, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import finite_number, non_negative_number
 from deepkit.errors import DeepkitValueError
 from deepkit.initializers.initializer import Initializer
 

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import parameter, positive_integer, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import positive_integer, positive_number
 from deepkit.errors import DeepkitValueError
 from deepkit.initializers.initializer import Initializer
 

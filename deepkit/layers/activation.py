@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import jax
 
 from deepkit import activations, initializers, regularizers
-from deepkit.configuration import non_negative_number, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import non_negative_number, optional
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Meaning, Spec
 from deepkit.layers.layer import Context, Layer, Weight, Weights
@@ -121,9 +122,7 @@ class ReLU(NamedActivation):
     """
 
     FUNCTION = activations.relu
-    max_value: float | None = parameter(
-        default=None, convert=lambda value: None if value is None else non_negative_number(value)
-    )
+    max_value: float | None = parameter(default=None, convert=optional(non_negative_number))
     negative_slope: float = parameter(default=0.0, convert=non_negative_number)
     threshold: float = parameter(default=0.0, convert=non_negative_number)
 
@@ -158,9 +157,7 @@ class PReLU(Layer):
     alpha_initializer: Any = parameter(default="zeros", convert=initializers.get)
     alpha_regularizer: Any = parameter(default=None, convert=regularizers.get)
     alpha_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
-    shared_axes: int | tuple[int, ...] | None = parameter(
-        default=None, convert=lambda value: None if value is None else axis_numbers(value)
-    )
+    shared_axes: int | tuple[int, ...] | None = parameter(default=None, convert=optional(axis_numbers))
 
     def weights(self, x: Spec) -> dict[str, Weight]:
         """`alpha`, of the shape of one row, with size 1 along the shared axes."""

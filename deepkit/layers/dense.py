@@ -7,7 +7,8 @@ from typing import Any
 import jax
 
 from deepkit import activations, initializers, regularizers
-from deepkit.configuration import parameter, positive_integer
+from deepkit.configuration import parameter
+from deepkit.converters import positive_integer
 from deepkit.graph import Spec
 from deepkit.layers.activation import activated
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from deepkit import initializers, regularizers
-from deepkit.configuration import fraction, non_negative_number, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, non_negative_number
 from deepkit.graph import Spec
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
 from deepkit.layers.specs import axis_number, axis_numbers, floating, resolve_axes, to_float, weight_dtype

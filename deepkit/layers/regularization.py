@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import fraction, non_negative_number, parameter, positive_integer
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, non_negative_number, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Meaning, Spec
 from deepkit.layers.layer import Context, Layer, Weights

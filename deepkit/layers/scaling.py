@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deepkit.configuration import parameter
+from deepkit.converters import optional
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, from_user_line
 from deepkit.graph import Spec
 from deepkit.initializers import Ones, Zeros
@@ -95,8 +96,8 @@ class Normalization(Layer):
     """
 
     axis: Any = parameter(default=-1, convert=lambda value: () if value is None else axis_numbers(value))
-    mean: Any = parameter(default=None, convert=lambda value: None if value is None else _numbers(value))
-    variance: Any = parameter(default=None, convert=lambda value: None if value is None else _numbers(value))
+    mean: Any = parameter(default=None, convert=optional(_numbers))
+    variance: Any = parameter(default=None, convert=optional(_numbers))
     invert: bool = False
     mode: str = parameter(default="zscore", convert=_mode, kw_only=True)
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from deepkit.configuration import fraction, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import fraction
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.losses import outputs, targets

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from deepkit.configuration import fraction, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import fraction
 from deepkit.errors import DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.losses import outputs, targets

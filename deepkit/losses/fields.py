@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepkit.configuration import non_negative_number
+from deepkit.converters import non_negative_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 
 
@@ -15,13 +15,6 @@ def logits_flag(value: Any) -> bool | None:
     if value is not None and not isinstance(value, bool | np.bool_):
         raise DeepkitTypeError("expected True, False, or None, which lets the model's last activation decide.")
     return None if value is None else bool(value)
-
-
-def flag(value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, bool | np.bool_):
-        raise DeepkitTypeError("expected True or False.")
-    return bool(value)
 
 
 def share(value: Any) -> float:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from deepkit.configuration import parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import positive_number
 from deepkit.errors import DeepkitValueError, warn
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.losses import outputs, targets

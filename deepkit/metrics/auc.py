@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import parameter, positive_integer
+from deepkit.configuration import parameter
+from deepkit.converters import positive_integer
 from deepkit.errors import DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.metrics import thresholds as convert

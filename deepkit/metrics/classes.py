@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import finite_number, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import finite_number
 from deepkit.errors import DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.metrics.metric import Metric, Statistics

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepkit.configuration import finite_number
+from deepkit.converters import finite_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 
 POSITIVE = 0.5

@@ -1,7 +1,6 @@
 """Optimizers: Keras 3's names and defaults, built from optax. `schedules` holds the rate's schedules."""
 
 import inspect
-import inspect
 from typing import Any
 
 import optax
@@ -59,7 +58,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 def get(identifier: Any) -> Optimizer:
     """The optimizer meant by a name, a class, an `Optimizer` or an `optax.GradientTransformation`."""
-    if isinstance(identifier, optax.GradientTransformation) or _is_function_of_optax(identifier):
+    if isinstance(identifier, optax.GradientTransformation):
         return OptaxOptimizer(identifier)
     if inspect.isfunction(identifier):
         raise DeepkitTypeError(
@@ -67,11 +66,6 @@ def get(identifier: Any) -> Optimizer:
             f"Call it: {identifier.__name__}(learning_rate=0.001)."
         )
     return lookup(identifier, "optimizer", OPTIMIZERS, kind=Optimizer)
-
-
-def _is_function_of_optax(identifier: Any) -> bool:
-    """Whether somebody wrote `optax.adam` for `optax.adam(0.001)`, which OptaxOptimizer explains."""
-    return inspect.isfunction(identifier) and identifier.__module__.startswith("optax.")
 
 
 __all__ = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import optax
 
-from deepkit.configuration import fraction, parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
 

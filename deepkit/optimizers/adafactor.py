@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import finite_number, flag, positive_number
 from deepkit.errors import DeepkitValueError
-from deepkit.optimizers.converters import flag, number
 from deepkit.optimizers.optimizer import Optimizer
 
 
 def _negative(value: Any) -> float:
-    if number(value) >= 0:
+    if finite_number(value) >= 0:
         raise DeepkitValueError("expected a number below 0.")
     return float(value)
 

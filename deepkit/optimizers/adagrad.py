@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import optax
 
-from deepkit.configuration import non_negative_number, parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import non_negative_number, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
 

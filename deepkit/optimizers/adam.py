@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import fraction, non_negative_number, parameter, positive_number
-from deepkit.optimizers.converters import flag
+from deepkit.configuration import parameter
+from deepkit.converters import flag, fraction, non_negative_number, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
 

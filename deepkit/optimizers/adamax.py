@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import optax
 
-from deepkit.configuration import fraction, parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
 

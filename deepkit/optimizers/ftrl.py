@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import non_negative_number, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import finite_number, non_negative_number
 from deepkit.errors import DeepkitValueError
-from deepkit.optimizers.converters import number
 from deepkit.optimizers.optimizer import Optimizer
 
 
 def _at_most_zero(value: Any) -> float:
-    if number(value) > 0:
+    if finite_number(value) > 0:
         raise DeepkitValueError("expected a number of at most 0.")
     return float(value)
 

@@ -8,15 +8,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import (
+from deepkit.configuration import parameter
+from deepkit.converters import (
+    finite_number,
+    flag,
     fraction,
     non_negative_number,
-    parameter,
+    optional,
     positive_integer,
     positive_number,
 )
 from deepkit.optimizers.adam import scale_by_adam
-from deepkit.optimizers.converters import flag, fragments, number, optional
+from deepkit.optimizers.converters import fragments
 from deepkit.optimizers.optimizer import Optimizer, readable
 
 
@@ -56,9 +59,9 @@ class Muon(Optimizer):
     weight_decay: float | None = parameter(default=0.004, convert=optional(non_negative_number), kw_only=True)
     exclude_layers: tuple[str, ...] = parameter(default=(), convert=fragments, kw_only=True)
     exclude_embeddings: bool = parameter(default=True, convert=flag, kw_only=True)
-    muon_a: float = parameter(default=3.4445, convert=number, kw_only=True)
-    muon_b: float = parameter(default=-4.7750, convert=number, kw_only=True)
-    muon_c: float = parameter(default=2.0315, convert=number, kw_only=True)
+    muon_a: float = parameter(default=3.4445, convert=finite_number, kw_only=True)
+    muon_b: float = parameter(default=-4.7750, convert=finite_number, kw_only=True)
+    muon_c: float = parameter(default=2.0315, convert=finite_number, kw_only=True)
     adam_lr_ratio: float = parameter(default=1.0, convert=positive_number, kw_only=True)
     momentum: float = parameter(default=0.95, convert=fraction, kw_only=True)
     ns_steps: int = parameter(default=5, convert=positive_integer, kw_only=True)

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import fraction, parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from deepkit.configuration import parameter
+from deepkit.converters import optional
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
-from deepkit.optimizers.converters import optional
 from deepkit.optimizers.optimizer import Optimizer
 from deepkit.optimizers.schedules.schedule import Rate, learning_rate
 

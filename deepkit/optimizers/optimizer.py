@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import Configurable, fraction, non_negative_number, parameter, positive_number
+from deepkit.configuration import Configurable, parameter
+from deepkit.converters import flag, fraction, non_negative_number, optional, positive_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
-from deepkit.optimizers.converters import flag, fragments, optional
+from deepkit.optimizers.converters import fragments
 from deepkit.optimizers.schedules.schedule import Rate, at_step, learning_rate
 
 

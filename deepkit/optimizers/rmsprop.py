@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import optax
 
-from deepkit.configuration import fraction, parameter, positive_number
-from deepkit.optimizers.converters import flag
+from deepkit.configuration import parameter
+from deepkit.converters import flag, fraction, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import fraction, non_negative_number, parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, non_negative_number, positive_number
 from deepkit.errors import DeepkitValueError
 from deepkit.optimizers.optimizer import Optimizer
 from deepkit.optimizers.schedules.schedule import Rate, learning_rate

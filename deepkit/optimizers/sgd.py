@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import optax
 
-from deepkit.configuration import fraction, parameter
-from deepkit.optimizers.converters import flag
+from deepkit.configuration import parameter
+from deepkit.converters import flag, fraction
 from deepkit.optimizers.optimizer import Optimizer
 from deepkit.optimizers.schedules.schedule import Rate, learning_rate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,8 +33,8 @@ class Pass(NamedTuple):
 
 def forward(
     graph: Graph,
-    params: Mapping[Layer, Weights],
-    state: Mapping[Layer, Weights],
+    params: dict[Layer, Weights],
+    state: dict[Layer, Weights],
     inputs: Sequence[jax.Array],
     context: Context,
 ) -> Pass:

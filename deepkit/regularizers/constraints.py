@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import Configurable, non_negative_number, parameter, positive_number
+from deepkit.configuration import Configurable, parameter
+from deepkit.converters import non_negative_number, positive_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 
 

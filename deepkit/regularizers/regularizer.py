@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import Configurable, non_negative_number, parameter
+from deepkit.configuration import Configurable, parameter
+from deepkit.converters import non_negative_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import jax
 import numpy as np
 
 from deepkit.data.arrays import (
+    as_array,
     check_rows,
     input_arrays,
     is_part,
@@ -18,11 +20,14 @@ from deepkit.data.arrays import (
     outputs_in_order,
     row_weights,
 )
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, warn
+from deepkit.data.part import Split
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, shown, warn
 from deepkit.graph import Graph
 from deepkit.losses import Crossentropy
+from deepkit.preprocessing import TableEncoder
 from deepkit.preprocessing.sealed import refuse_sealed
 from deepkit.program.objective import Batch, Head
+from deepkit.training.callbacks import Callback
 from deepkit.training.history import History
 from deepkit.training.progress import describe
 from deepkit.training.streaming import padded
@@ -34,29 +39,51 @@ from deepkit.training.trainer import (
     split_callbacks,
     to_device,
 )
+from deepkit.training.transitions import Transition
 
 Arrays = tuple[np.ndarray, ...]
 DEFAULT_BATCH_SIZE = 32
 
 
-def whole_number(value: Any, name: str, least: int = 0) -> int:
-    """An integer argument of at least `least`."""
+LARGEST_SEED = 2**31 - 1
+"""Seeds travel into the program as int32."""
+
+
+def whole_number(value: Any, name: str, least: int = 1, example: str = "10") -> int:
+    """An integer argument of at least `least`; `example` is what errors offer."""
+    wanted = f"expected a whole number of at least {least}, such as {example}"
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise DeepkitTypeError(f"{name}={value!r}: expected a whole number, got {type(value).__name__}.")
+        raise DeepkitTypeError(f"{name}={shown(value)}: {wanted}.")
     if value < least:
-        raise DeepkitValueError(f"{name}={value}: expected at least {least}.")
+        raise DeepkitValueError(f"{name}={value}: {wanted}.")
     return int(value)
+
+
+def check_seed(seed: Any) -> int:
+    """A whole number that JAX can take as the start of all randomness."""
+    if whole_number(seed, "seed", 0, "0") > LARGEST_SEED:
+        raise DeepkitValueError(f"seed={seed}: expected a whole number of at most {LARGEST_SEED}, such as 0.")
+    return int(seed)
+
+
+def check_batch_size(size: Any, name: str = "batch_size") -> int | None:
+    """Rows per step, or `None`."""
+    return None if size is None else whole_number(size, name, 1, "32, or None for all rows at once")
 
 
 def check_encoder(encoder: Any, graph: Graph) -> None:
     """Refuse an encoder that is not fitted or does not fit the input."""
     if encoder is None:
         return
+    if not isinstance(encoder, TableEncoder):
+        raise DeepkitTypeError(
+            f"Model(encoder=…) is {described(encoder)}, not a fitted encoder. "
+            "Pass dk.preprocessing.TableEncoder().fit(split.train)."
+        )
     if len(graph.inputs) != 1 or graph.inputs[0].spec.row_shape != (encoder.width,):
-        shapes = [tensor.spec.row_shape for tensor in graph.inputs]
         raise DeepkitValueError(
-            f"the encoder gives rows of {encoder.width} numbers, but the model's inputs have rows of {shapes}. "
-            f"Declare one Input(encoder.width)."
+            f"Model(encoder=…) gives rows of {encoder.width} numbers, but the model was declared with "
+            f"{' and '.join(tensor.label for tensor in graph.inputs)}. Declare one dk.Input(encoder.width)."
         )
     if encoder.target is not None and len(graph.outputs) != 1:
         raise DeepkitValueError(
@@ -67,38 +94,49 @@ def check_encoder(encoder: Any, graph: Graph) -> None:
 # Arrays.
 
 
-def model_inputs(model: Any, x: Any, purpose: str) -> Any:
-    """Raw rows encoded, parts unpacked, a table's columns in the order of training."""
+def model_inputs(model: Any, x: Any, purpose: str, columns: tuple[str, ...] | None = None) -> Any:
+    """Raw rows encoded, parts unpacked, a table's columns in the order of training (`columns`, or the model's)."""
     if is_part(x):
         x = x.x
+    columns = model.columns if columns is None else columns
     raw = is_table(x) or isinstance(x, Mapping) or (isinstance(x, list) and x and isinstance(x[0], Mapping))
     if model.encoder is not None and raw:
         return model.encoder.transform(x)
-    if is_table(x) and model.columns is not None and len(model.graph.inputs) == 1:
+    if is_table(x) and columns is not None and len(model.graph.inputs) == 1:
         names = [str(name) for name in x.columns]
-        if sorted(names) != sorted(model.columns):
-            missing = [name for name in model.columns if name not in names]
-            extra = [name for name in names if name not in model.columns]
+        if sorted(names) != sorted(columns):
+            missing = [name for name in columns if name not in names]
+            extra = [name for name in names if name not in columns]
             raise DeepkitValueError(
                 f"{purpose} was given other columns than the model was trained on"
                 + (f"; missing: {', '.join(missing)}" if missing else "")
                 + (f"; not known: {', '.join(extra)}" if extra else "")
-                + f". Pass the {len(model.columns)} columns of training; their order does not matter."
+                + f". Pass the {len(columns)} columns of training ({', '.join(columns)}); their order does not matter."
             )
-        return x[[name for wanted in model.columns for name in x.columns if str(name) == wanted]]
+        return x[[name for wanted in columns for name in x.columns if str(name) == wanted]]
     return x
 
 
-def _remember_columns(model: Any, x: Any) -> None:
+def _columns(model: Any, x: Any) -> tuple[str, ...] | None:
+    """What the model's columns are after training on x: those of its first table."""
     table = x.x if is_part(x) else x
-    if model.encoder is None and is_table(table):
-        model.columns = tuple(str(name) for name in table.columns)
+    if model.columns is not None or model.encoder is not None or not is_table(table):
+        columns: tuple[str, ...] | None = model.columns
+        return columns
+    return tuple(str(name) for name in table.columns)
 
 
-def _inputs(model: Any, x: Any, what: str, purpose: str) -> Arrays:
-    arrays = input_arrays(model_inputs(model, x, purpose), model.graph, what)
+def _inputs(model: Any, x: Any, what: str, purpose: str, columns: tuple[str, ...] | None = None) -> Arrays:
+    arrays = input_arrays(model_inputs(model, x, purpose, columns), model.graph, what)
+    check_ready(model)
     _say_integers(model, arrays, what)
     return arrays
+
+
+def check_ready(model: Any) -> None:
+    """Refuse to run while a layer's statistics have not been fitted."""
+    for layer in model.program.places.values():
+        layer.check_ready()
 
 
 def _say_integers(model: Any, arrays: Arrays, what: str) -> None:
@@ -106,16 +144,16 @@ def _say_integers(model: Any, arrays: Arrays, what: str) -> None:
         if array.dtype.kind in "iu" and np.dtype(tensor.dtype).kind == "f" and not model.said_integers:
             model.said_integers = True
             warn(
-                f"{what} holds integers ({array.dtype}, {array.min()} to {array.max()}) and {tensor.label} computes in "
-                f"{tensor.dtype}: they are converted. Say {what}.astype('float32') if that is meant; put "
-                "dk.layers.Rescaling(1 / 255) behind the Input for images, one-hot encode codes of categories."
+                f"{what} holds integers ({array.dtype}, {array.min()} to {array.max()}), which {tensor.label} takes as "
+                f"{tensor.dtype}. If they are quantities, pass {what}.astype('float32'); for the pixels of images put "
+                "dk.layers.Rescaling(1 / 255) behind the Input; codes of categories need dk.preprocessing.one_hot."
             )
 
 
-def _targets(model: Any, y: Any, heads: Sequence[Head], what: str) -> list[np.ndarray]:
+def _targets(model: Any, y: Any, heads: Sequence[Head], what: str, purpose: str = "fit") -> list[np.ndarray]:
     if y is None:
         raise DeepkitValueError(
-            f"{what} is missing. Pass the targets: fit(x, y), or a part of a split, which has both."
+            f"{what} is missing. Pass the targets: {purpose}(x, y), or a part of a split, which has both."
         )
     graph: Graph = model.graph
     if model.encoder is not None and model.encoder.target is not None:
@@ -126,7 +164,7 @@ def _targets(model: Any, y: Any, heads: Sequence[Head], what: str) -> list[np.nd
         if value is None:
             raise DeepkitValueError(f"{label} is missing. Pass targets for every output.")
         if head.loss is not None:
-            targets.append(head.loss.check_targets(np.asarray(value), tensor.spec, label))
+            targets.append(head.loss.check_targets(as_array(value, label), tensor.spec, label))
         else:
             targets.append(numbers(value, label))
     return targets
@@ -137,7 +175,10 @@ def _unpack(data: Any, y: Any, sample_weight: Any, purpose: str) -> tuple[Any, A
     if not is_part(data):
         return data, y, sample_weight
     if y is not None:
-        raise DeepkitValueError(f"{purpose} was given a part of a split and y as well. Parts bring their own targets.")
+        raise DeepkitValueError(
+            f"{purpose} was given a part of a split and y as well, but parts bring their own targets. "
+            f"Leave y out, or pass both apart: {purpose}(part.x, y)."
+        )
     return data.x, data.y, sample_weight
 
 
@@ -150,7 +191,7 @@ def _resolve(trainer: Trainer, model: Any, y: Any, verbose: Any) -> None:
         trainer.heads, model.graph.outputs, outputs_in_order(y, model.graph, "y"), strict=True
     ):
         if isinstance(head.loss, Crossentropy):
-            loss, sentence = head.loss.choose(tensor.spec, np.asarray(value))
+            loss, sentence = head.loss.choose(tensor.spec, as_array(value, "y"))
             loss.check_output(tensor.spec, tensor.label, None)
             head = Head(head.name, loss, head.loss_weight, head.metrics, head.weighted_metrics)
             if verbose != 0:
@@ -188,37 +229,48 @@ def fit(
     steps_per_epoch: int | None = None,
     validation_batch_size: int | None = None,
     seed: int = 0,
+    purpose: str = "fit",
 ) -> History:
-    """`Model.fit`, with everything checked before anything is compiled."""
-    for data in (x, y, *(validation_data if isinstance(validation_data, tuple) else (validation_data,))):
-        for item in data if isinstance(data, list | tuple) else (data,):
-            refuse_sealed(item, "fit")
-    whole_number(seed, "seed")
-    whole_number(epochs, "epochs", 1)
-    whole_number(initial_epoch, "initial_epoch")
+    """`Model.fit`, with everything checked before anything is compiled. `purpose` is how errors call it."""
+    _refuse_test_data((x, y), purpose)
+    _refuse_test_data(validation_data, f"{purpose}(validation_data=…)")
+    check_seed(seed)
+    whole_number(epochs, "epochs")
+    whole_number(initial_epoch, "initial_epoch", 0, "0")
     if initial_epoch >= epochs:
-        raise DeepkitValueError(f"initial_epoch={initial_epoch} leaves nothing to train up to epochs={epochs}.")
-    if batch_size is not None:
-        whole_number(batch_size, "batch_size", 1)
-    hosts, transitions = split_callbacks(list(callbacks or ()), trainer.optimizer.scheduled)
+        raise DeepkitValueError(
+            f"initial_epoch={initial_epoch} leaves nothing to train up to epochs={epochs}. "
+            f"epochs is where training ends: to train 10 more, pass epochs={initial_epoch + 10}."
+        )
+    check_batch_size(batch_size)
+    check_batch_size(validation_batch_size, "validation_batch_size")
+    if not isinstance(shuffle, bool | np.bool_):
+        raise DeepkitTypeError(f"shuffle={shown(shuffle)}: expected True or False.")
+    if validation_data is not None and validation_split:
+        raise DeepkitValueError(
+            f"fit was given validation_split={validation_split} and validation_data. Leave one of them out."
+        )
+    hosts, transitions = split_callbacks(_listed(callbacks), trainer.optimizer.scheduled)
     plan = Plan(epochs - initial_epoch, initial_epoch, seed, verbose, hosts, transitions, None)
     if is_stream(x):
-        if y is not None:
-            raise DeepkitValueError("fit was given batches and y as well. Batches bring their own targets: (x, y).")
-        if validation_split:
-            raise DeepkitValueError("validation_split needs all rows at hand. Pass validation_data with batches.")
+        _refuse_beside_batches(y, sample_weight, batch_size, validation_split)
         return _fit_stream(
             model, trainer, x, plan, validation_data, class_weight, steps_per_epoch, validation_batch_size
         )
-    _remember_columns(model, x)
-    x, y, sample_weight = _unpack(x, y, sample_weight, "fit")
+    if steps_per_epoch is not None:
+        raise DeepkitValueError(
+            f"steps_per_epoch={shown(steps_per_epoch)} is for iterables of batches, and x holds all rows. Set the "
+            "steps by batch_size: an epoch has rows / batch_size of them."
+        )
+    columns = _columns(model, x)
+    x, y, sample_weight = _unpack(x, y, sample_weight, purpose)
+    inputs = _inputs(model, x, "x", purpose, columns)
     _resolve(trainer, model, y, verbose)
-    inputs = _inputs(model, x, "x", "fit")
-    targets = _targets(model, y, trainer.heads, "y")
+    targets = _targets(model, y, trainer.heads, "y", purpose)
     count = _check_sizes(inputs, targets, model.graph.output_names)
     weights = row_weights(sample_weight, class_weight, targets, model.graph)
     if validation_data is not None:
-        plan.validation = _validation(model, trainer, validation_data)
+        plan.validation = _validation(model, trainer, validation_data, columns)
     elif validation_split:
         plan.validation_rows = _validation_rows(validation_split, targets, count, seed)
         chosen = np.zeros(count, bool)
@@ -229,10 +281,51 @@ def fit(
     if batch_size is not None and batch_size > count and batch_size != DEFAULT_BATCH_SIZE:
         warn(f"batch_size={batch_size} is more than the {count} rows: every epoch is one step on all of them.")
     size = count if batch_size is None else min(batch_size, count)
+    model.columns = columns
     if sum(a.nbytes for a in (*inputs, *targets)) > resident_bytes():
         return _fit_large(model, trainer, inputs, targets, weights, plan, size, shuffle, validation_batch_size)
     rows = to_device(inputs, targets, weights)
     return trainer.train_resident(model, rows, size, shuffle, validation_batch_size, plan)
+
+
+def _refuse_test_data(data: Any, purpose: str) -> None:
+    for item in data if isinstance(data, list | tuple) else (data,):
+        if isinstance(item, list | tuple):
+            _refuse_test_data(item, purpose)
+        refuse_sealed(item, purpose)
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback | Transition) or not isinstance(callbacks, Iterable):
+        raise DeepkitTypeError(
+            f"callbacks={shown(callbacks)}: expected a list of callbacks. Write callbacks=[…], also for a single one."
+        )
+    return list(callbacks)
+
+
+def _refuse_beside_batches(y: Any, sample_weight: Any, batch_size: Any, validation_split: Any) -> None:
+    """What batches bring along, or cannot have."""
+    if y is not None:
+        raise DeepkitValueError(
+            "fit was given batches and y as well, but batches bring their own targets. Leave y out, and yield (x, y)."
+        )
+    if sample_weight is not None:
+        raise DeepkitValueError(
+            "fit was given batches and sample_weight as well, but batches bring their own weights. "
+            "Leave sample_weight out, and yield (x, y, weights)."
+        )
+    if batch_size not in (None, DEFAULT_BATCH_SIZE):
+        raise DeepkitValueError(
+            f"batch_size={batch_size} is for arrays, and the batches of an iterable have their own size. "
+            "Leave batch_size out."
+        )
+    if validation_split:
+        raise DeepkitValueError(
+            f"validation_split={validation_split} needs all rows at hand, and batches come one by one. "
+            "Pass validation_data=(x, y)."
+        )
 
 
 def _rows(
@@ -245,18 +338,21 @@ def _rows(
     )
 
 
-def _validation(model: Any, trainer: Trainer, data: Any) -> Batch:
+def _validation(model: Any, trainer: Trainer, data: Any, columns: tuple[str, ...] | None = None) -> Batch:
+    if isinstance(data, Split):
+        raise DeepkitTypeError("validation_data is the whole split. Pass validation_data=split.dev.")
     if is_stream(data):
-        data = _collected(data)
+        data = _collected(data, "validation_data")
     if is_part(data):
         x, y, weights = data.x, data.y, None
     elif isinstance(data, tuple | list) and len(data) in (2, 3):
         x, y, weights = (*data, None)[:3]
     else:
+        share = " For a share of the rows use validation_split." if isinstance(data, float) else ""
         raise DeepkitTypeError(
-            f"validation_data is {type(data).__name__}. Pass (x, y), (x, y, weights), or a part such as split.dev."
+            f"validation_data is {described(data)}. Pass (x, y), (x, y, weights), or a part such as split.dev.{share}"
         )
-    inputs = _inputs(model, x, "validation x", "validation_data")
+    inputs = _inputs(model, x, "validation x", "validation_data", columns)
     targets = _targets(model, y, trainer.heads, "validation y")
     _check_sizes(inputs, targets, model.graph.output_names, "validation ")
     return to_device(inputs, targets, row_weights(weights, None, targets, model.graph))
@@ -264,8 +360,11 @@ def _validation(model: Any, trainer: Trainer, data: Any) -> Batch:
 
 def _validation_rows(share: float, targets: Sequence[np.ndarray], count: int, seed: int) -> np.ndarray:
     """Row numbers to validate on: shuffled by the seed, each class in proportion where the target has classes."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise DeepkitValueError(f"validation_split={share!r}: expected a number between 0 and 1, such as 0.2.")
+    wanted_share = f"validation_split={shown(share)}: expected a number between 0 and 1, such as 0.2."
+    if isinstance(share, bool) or not isinstance(share, int | float):
+        raise DeepkitTypeError(wanted_share)
+    if not 0 < share < 1:
+        raise DeepkitValueError(wanted_share)
     from deepkit.data import split
 
     target = targets[0]
@@ -302,12 +401,30 @@ def is_stream(x: Any) -> bool:
 
 
 def _start(stream: Any) -> Iterator[Any]:
-    return iter(stream() if callable(stream) and not hasattr(stream, "__iter__") else stream)
+    if not callable(stream) or hasattr(stream, "__iter__"):
+        return iter(stream)
+    name = getattr(stream, "__name__", type(stream).__name__)
+    try:
+        inspect.signature(stream).bind()
+    except TypeError:
+        raise DeepkitTypeError(
+            f"the function {name} starts the batches of an epoch, and is called without arguments, but it takes "
+            f"{inspect.signature(stream)}. Give its arguments defaults."
+        ) from None
+    started = stream()
+    if not isinstance(started, Iterable):
+        raise DeepkitTypeError(f"the function {name} returned {described(started)}, not batches. Let it yield (x, y).")
+    return iter(started)
 
 
-def _collected(stream: Any) -> tuple[Any, ...]:
-    """All batches of a stream as one."""
-    batches = [tuple(batch) for batch in _start(stream)]
+def _collected(stream: Any, purpose: str) -> tuple[Any, ...]:
+    """All batches of a stream as one `(x, y)` or `(x, y, weights)`."""
+    batches = []
+    for batch in _start(stream):
+        _batch_parts(batch)
+        batches.append(tuple(batch))
+    if not batches:
+        raise DeepkitValueError(f"{purpose} was given an iterable without a single batch. Yield (x, y) at least once.")
     return tuple(
         jax.tree.map(lambda *pieces: np.concatenate([np.asarray(p) for p in pieces]), *column)
         for column in zip(*batches, strict=True)
@@ -324,18 +441,21 @@ def _fit_stream(
     steps_per_epoch: int | None,
     validation_batch_size: int | None,
 ) -> History:
+    if isinstance(stream, Split):
+        raise DeepkitTypeError("fit was given the whole split. Pass fit(split.train, validation_data=split.dev).")
     if steps_per_epoch is not None:
-        whole_number(steps_per_epoch, "steps_per_epoch", 1)
+        whole_number(steps_per_epoch, "steps_per_epoch")
     running = _start(stream)
     first_item = next(running, None)
     if first_item is None:
-        raise DeepkitValueError("fit was given an iterable without a single batch.")
+        raise DeepkitValueError("fit was given an iterable without a single batch. Yield (x, y) at least once.")
     _resolve(trainer, model, _batch_parts(first_item)[1], plan.verbose)
     size = 0
 
     def convert(item: Any) -> Batch:
         nonlocal size
         x, y, weights = _batch_parts(item)
+        _refuse_test_data((x, y), "fit")
         inputs = _inputs(model, x, "x of a batch", "fit")
         targets = _targets(model, y, trainer.heads, "y of a batch")
         size = max(size, _check_sizes(inputs, targets, model.graph.output_names))
@@ -360,11 +480,7 @@ def _fit_stream(
 
 def _batch_parts(item: Any) -> tuple[Any, Any, Any]:
     if not isinstance(item, tuple | list) or len(item) not in (2, 3):
-        raise DeepkitTypeError(
-            f"a batch is {type(item).__name__}"
-            + (f" of {len(item)} entries" if isinstance(item, tuple | list) else "")
-            + ". Yield (x, y) or (x, y, weights)."
-        )
+        raise DeepkitTypeError(f"a batch is {described(item)}. Yield (x, y) or (x, y, weights).")
     return (*item, None)[:3]
 
 
@@ -400,15 +516,21 @@ def evaluate(
     model: Any, trainer: Trainer, x: Any, y: Any, batch_size: int | None, verbose: Any, sample_weight: Any
 ) -> dict[str, Any]:
     """`Model.evaluate`."""
+    size = check_batch_size(batch_size) or EVALUATION_ROWS
+    if isinstance(x, Split):
+        raise DeepkitTypeError("evaluate was given the whole split. Pass split.dev, or split.test at the very end.")
     if is_stream(x):
-        x, y, sample_weight = (*_collected(x), None)[:3]
+        if y is not None:
+            raise DeepkitValueError(
+                "evaluate was given batches and y as well, but batches bring their own targets. Leave y out."
+            )
+        x, y, sample_weight = (*_collected(x, "evaluate"), None)[:3]
     x, y, sample_weight = _unpack(x, y, sample_weight, "evaluate")
-    _resolve(trainer, model, y, 0)
     inputs = _inputs(model, x, "x", "evaluate")
-    targets = _targets(model, y, trainer.heads, "y")
+    _resolve(trainer, model, y, 0)
+    targets = _targets(model, y, trainer.heads, "y", "evaluate")
     _check_sizes(inputs, targets, model.graph.output_names)
     rows = to_device(inputs, targets, row_weights(sample_weight, None, targets, model.graph))
-    size = EVALUATION_ROWS if batch_size is None else whole_number(batch_size, "batch_size", 1)
     figures = trainer.evaluate(model.weights(), rows, size)
     if verbose not in (0, "auto"):
         print(describe(figures))
@@ -417,9 +539,11 @@ def evaluate(
 
 def predict_stream(model: Any, stream: Any) -> Any:
     """Predictions for batches, joined. A batch may be `x` or a tuple that starts with it."""
+    if isinstance(stream, Split):
+        raise DeepkitTypeError("predict was given the whole split. Pass one part: split.train, .dev or .test.")
     pieces = [model.predict(batch[0] if isinstance(batch, tuple) else np.asarray(batch)) for batch in _start(stream)]
     if not pieces:
-        raise DeepkitValueError("predict was given an iterable without a single batch.")
+        raise DeepkitValueError("predict was given an iterable without a single batch. Yield x at least once.")
     return jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
 
 

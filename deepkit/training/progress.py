@@ -115,8 +115,9 @@ class LiveLine(LastLine):
         )
         self._bar = Progress(*columns, transient=True)
         self._task = self._bar.add_task(
-            "", total=self.epochs, completed=self.initial_epoch, number=self.initial_epoch, figures="compiling …", left=""
-        )
+            "", total=self.epochs, completed=self.initial_epoch, number=self.initial_epoch,
+            figures="compiling …", left="",
+        )  # fmt: skip
         self._bar.start()
 
     def position(self, done: float, figures: dict[str, Any]) -> None:

@@ -64,15 +64,16 @@ class Steps:
             if weight.constraint is not None and get(trainable, tuple(entry.key for entry in path))
         ]
 
-    def shapes(self, params: Weights, state: Weights, batch: Batch, *, validated: bool, with_rate: bool) -> Shapes:
+    def shapes(self, batch: Batch, *, validated: bool, with_rate: bool) -> Shapes:
         """Shapes of the statistics and of an epoch's figures, found without computing anything."""
-        context = Context(training=True, rng=jax.random.key(0))
 
-        def measure(params: Weights, state: Weights, batch: Batch) -> tuple[Statistics, list[jax.Array]]:
-            statistics = self.objective(params, state, batch, context)[1][2]
+        def measure(seed: jax.Array, batch: Batch) -> tuple[Statistics, list[jax.Array]]:
+            key = jax.random.key(seed)
+            params, state = self.objective.program.init(key)
+            statistics = self.objective(params, state, batch, Context(training=True, rng=key))[1][2]
             return statistics, list(self.objective.report(statistics).values())
 
-        statistics, leaves = jax.eval_shape(measure, params, state, batch)
+        statistics, leaves = jax.eval_shape(measure, np.uint32(0), batch)
         figures = {key: leaf.shape for key, leaf in zip(self.objective.keys, leaves, strict=True)}
         if validated:
             figures |= {f"val_{name}": shape for name, shape in figures.items()}
@@ -80,14 +81,14 @@ class Steps:
 
     def fresh(self, trained: Weights) -> Carried:
         """What a run starts from that goes on from no other."""
-        return Carried(self.optimizer.init(trained), np.int32(0), np.int32(0))
+        return Carried(self.optimizer.init(trained), _number(0, np.int32), _number(0, np.int32))
 
     def begin(
         self,
         weights: tuple[Weights, Weights],
         carried: Carried,
-        seed: jax.Array | np.uint32,
-        learning_rate: jax.Array | np.float32,
+        seed: Any,
+        learning_rate: Any,
         shapes: Shapes,
     ) -> TrainState:
         """The state before the first step of a run. Some of its arrays are those that were given, some are NumPy's.
@@ -95,8 +96,8 @@ class Steps:
         Args:
             weights: `(parameters, state)` to start from.
             carried: From `fresh`, or what an earlier run left.
-            seed: Of the order of the rows, and of everything random in the layers.
-            learning_rate: Of the first step.
+            seed: Of the order of the rows, and of everything random in the layers (uint32).
+            learning_rate: Of the first step (float32).
             shapes: From `shapes`.
         """
         params, state = weights
@@ -104,14 +105,14 @@ class Steps:
         width = sum(map(math.prod, shapes.figures.values()))
         capacity = max(1, min(HISTORY_CAPACITY, HISTORY_NUMBERS // width))
         before = Epoch(
-            carried.epoch, {}, trained, state, learning_rate, np.bool_(False), self.objective.directions
+            carried.epoch, {}, trained, state, learning_rate, _number(False, bool), self.objective.directions
         )  # fmt: skip
         return TrainState(
             trained=trained, frozen=frozen, state=state, optimizer=carried.optimizer,
             memories=tuple(transition.start(before) for transition in self.transitions),
-            learning_rate=learning_rate, iteration=carried.iteration, epoch=carried.epoch, step=np.int32(0),
-            stop=before.stop, statistics=jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes.statistics),
-            history=np.zeros((capacity, width), np.float32), seed=seed,
+            learning_rate=learning_rate, iteration=carried.iteration, epoch=carried.epoch, step=_number(0, np.int32),
+            stop=before.stop, statistics=jax.tree.map(lambda leaf: _zeros(leaf.shape, leaf.dtype), shapes.statistics),
+            history=_zeros((capacity, width), np.float32), seed=seed,
         )  # fmt: skip
 
     def train_batch(self, s: TrainState, batch: Batch) -> TrainState:
@@ -210,6 +211,17 @@ def take(rows: Batch, number: jax.Array | int, batch_size: int) -> Batch:
     batch = jax.tree.map(lambda array: array[jnp.minimum(positions, count - 1)], rows)
     mask = None if count % batch_size == 0 else positions < count
     return Batch(batch.inputs, batch.targets, batch.weights, mask)
+
+
+# NumPy's, because jax.numpy compiles a program even for a zero.
+
+
+def _number(value: Any, dtype: Any) -> Any:
+    return np.asarray(value, dtype)
+
+
+def _zeros(shape: tuple[int, ...], dtype: Any) -> Any:
+    return np.zeros(shape, dtype)
 
 
 def _replaced(tree: Weights, path: tuple[str, ...], leaf: jax.Array) -> Weights:

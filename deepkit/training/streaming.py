@@ -66,7 +66,7 @@ class Streaming:
                 if self._next is None:
                     raise DeepkitValueError(
                         f"the batches ran out: epoch {epoch + 1} has none. A generator can be read only once; pass a "
-                        "list or a loader that can be iterated again, or set steps_per_epoch so that the epochs share it."
+                        "loader that can be iterated again, or set steps_per_epoch so that the epochs share it."
                     )
             if self._next is not None and not stop:
                 self.state, step = self._train_batch(self.state, self._next), step + 1

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from deepkit import metrics, optimizers
@@ -152,59 +151,68 @@ class Trainer:
 
     def _run(self, model: Any, strategy: Strategy, steps: Steps, key: Any, batch: Batch, plan: Plan) -> History:
         enable_compilation_cache()
-        weights = stored(self.program)
-        if weights is None and self._some_stored():
-            self.initialize(plan.seed)
-            weights = stored(self.program)
-        shapes, begin = self._once(
-            ("begin", key, _signature(batch), plan.validation is not None, plan.with_rate),
-            lambda: self._make_begin(steps, batch, plan),
+        shapes = self._once(
+            ("shapes", key, _signature(batch), plan.validation is not None, plan.with_rate),
+            lambda: steps.shapes(batch, validated=plan.validation is not None, with_rate=plan.with_rate),
         )
-        _check_monitors(plan, shapes)
-        rate = 0.0 if self.optimizer.scheduled else float(self.optimizer.learning_rate)  # type: ignore[arg-type]
-        # Layers may have been frozen or thawed since: then the optimizer's memory is of other parameters.
-        carried = self._carried if self._carried_flags == _flags(steps) else None
-        progress = make_progress(plan.verbose, plan.initial_epoch + plan.epochs)
-        s = begin(weights, plan.seed, rate, carried)
+        _check_monitors(plan, shapes, self.objective.directions)
+        progress = make_progress(plan.verbose, plan.initial_epoch + plan.epochs, plan.initial_epoch)
         run = Run(
-            strategy, shapes.figures, plan.epochs, plan.initial_epoch, plan.callbacks, plan.transitions, progress,
-            publish=lambda s: self._publish(s, steps, plan), collect=lambda s: self._collect(s, steps, model),
+            strategy, shapes.figures, self.objective.directions, plan.epochs, plan.initial_epoch, plan.callbacks,
+            plan.transitions, progress, publish=lambda s: self._publish(s, plan),
+            collect=lambda s: self._collect(s, steps, model), measure=self._measure,
         )  # fmt: skip
         for callback in plan.callbacks:
             callback.set_model(model)
             callback.set_params({"epochs": plan.epochs, "steps": strategy.steps_per_epoch, "verbose": plan.verbose})
         model.stop_training = False
-        s = run.train(s)
+        if plan.callbacks:
+            model.history = run.history
+        try:
+            s = run.train(self._begin(steps, key, shapes, plan))
+        except BaseException:
+            self._rescue(run, model, steps, plan)
+            raise
         self._finish(s, run.history, plan, steps)
-        for callback in plan.callbacks:
-            callback.on_train_end()
+        run.end()
         run.history.validation_rows = plan.validation_rows
         return run.history
 
-    def _some_stored(self) -> bool:
-        return any(layer.holder.params is not None or layer.holder.state for layer in self.program.places.values())
+    def _begin(self, steps: Steps, key: Any, shapes: Shapes, plan: Plan) -> TrainState:
+        if stored(self.program) is None:
+            store(self.program, *self.program.draw(plan.seed), overwrite=False)
+        weights = stored(self.program)
+        assert weights is not None
+        carried = self._carried
+        # Layers may have been frozen or thawed since: then the optimizer's memory is of other parameters.
+        if carried is None or self._carried_flags != _flags(steps):
+            fresh = self._once(("fresh", key), lambda: jax.jit(steps.fresh))
+            carried = fresh(partition(weights[0], steps.trainable)[0])
+        rate = np.float32(0) if self.optimizer.scheduled else self._rate()
+        return _copied(steps.begin(weights, carried, np.uint32(plan.seed % 2**32), rate, shapes))
 
-    def _make_begin(self, steps: Steps, batch: Batch, plan: Plan) -> tuple[Shapes, Any]:
-        params, state = jax.eval_shape(lambda: self.program.init(jax.random.key(0)))
-        shapes = steps.shapes(params, state, batch, validated=plan.validation is not None, with_rate=plan.with_rate)
-        return shapes, jax.jit(lambda weights, seed, rate, carried: steps.begin(weights, seed, rate, carried, shapes))
+    def _rate(self) -> np.float32:
+        """The optimizer's learning rate as the program knows it; only where no schedule sets it."""
+        return np.float32(self.optimizer.learning_rate)  # type: ignore[arg-type]
 
-    def initialize(self, seed: int) -> None:
-        """Draw the weights of all layers that have none yet."""
-        draw = self._once("init", lambda: jax.jit(lambda seed: self.program.init(jax.random.key(seed))))
-        enable_compilation_cache()
-        store(self.program, *draw(seed), overwrite=False)
-
-    def _publish(self, s: TrainState, steps: Steps, plan: Plan) -> None:
+    def _publish(self, s: TrainState, plan: Plan) -> None:
         """Copies of the weights for callbacks: the state itself is given away to the next chunk."""
         if not plan.callbacks:
             return
-        trained, frozen, state = jax.tree.map(jnp.copy, (s.trained, s.frozen, s.state))
-        params = combine(trained, frozen)
-        store(self.program, params, state)
-        self._published = (params, state)
-        if not self.optimizer.scheduled:
-            self.optimizer.learning_rate = float(s.learning_rate)
+        trained, frozen, state = _copied((s.trained, s.frozen, s.state))
+        self._published = (combine(trained, frozen), state)
+        store(self.program, *self._published)
+        self._tell_rate(s)
+
+    def _tell_rate(self, s: TrainState) -> None:
+        """Leave a rate that the program changed in the optimizer, as the shortest number that means it."""
+        rate = np.float32(s.learning_rate)
+        if not self.optimizer.scheduled and self._rate() != rate:
+            self.optimizer.learning_rate = float(str(rate))
+
+    def _measure(self, s: TrainState) -> dict[str, Any]:
+        report = self._once(("report", self.heads), lambda: jax.jit(self.objective.report))
+        return {key: _plain(value) for key, value in jax.device_get(report(s.statistics)).items()}
 
     def _collect(self, s: TrainState, steps: Steps, model: Any) -> TrainState:
         """The state with what callbacks changed: weights, learning rate, and whether to stop."""
@@ -214,26 +222,37 @@ class Trainer:
         )
         if changed:
             assert weights is not None
-            trained, frozen = partition(jax.tree.map(jnp.copy, weights[0]), steps.trainable)
-            s = s.replace(trained=trained, frozen=frozen, state=jax.tree.map(jnp.copy, weights[1]))
+            params, state = _copied(weights)
+            trained, frozen = partition(params, steps.trainable)
+            s = s.replace(trained=trained, frozen=frozen, state=state)
             self._published = weights
-        if not self.optimizer.scheduled and float(self.optimizer.learning_rate) != float(s.learning_rate):  # type: ignore[arg-type]
-            s = s.replace(learning_rate=jnp.asarray(self.optimizer.learning_rate, jnp.float32))
+        if not self.optimizer.scheduled and self._rate() != np.float32(s.learning_rate):
+            s = s.replace(learning_rate=jax.device_put(self._rate()))
         return stopped(s) if model.stop_training else s
 
     def _finish(self, s: TrainState, history: History, plan: Plan, steps: Steps) -> None:
         """Leave the final weights in the layers, and the rest for the next run."""
         trained, state = self.optimizer.averaged(s.optimizer, s.trained), s.state
-        first = int(s.epoch) - len(history.epoch)
+        offset = int(s.epoch) - len(history.epoch) - plan.initial_epoch
         for transition, memory in zip(plan.transitions, s.memories, strict=True):
-            restored = transition.finish(memory, first, len(history.epoch))
+            restored = transition.finish(memory, lambda number: number - offset)
             if restored is not None:
                 trained, state = restored
-        store(self.program, combine(trained, s.frozen), state)
-        self._carried, self._carried_flags = Carried(s.optimizer, s.iteration, s.epoch), _flags(steps)
-        if any(t.REPORTS_RATE for t in plan.transitions) and not self.optimizer.scheduled:
-            self.optimizer.learning_rate = float(s.learning_rate)
+        self._keep(s.replace(trained=trained, state=state), steps)
         _explain_nan(history)
+
+    def _keep(self, s: TrainState, steps: Steps) -> None:
+        store(self.program, combine(s.trained, s.frozen), s.state)
+        self._carried, self._carried_flags = Carried(s.optimizer, s.iteration, s.epoch), _flags(steps)
+        self._tell_rate(s)
+
+    def _rescue(self, run: Run, model: Any, steps: Steps, plan: Plan) -> None:
+        """After an error in a callback, in the data or by Ctrl-C, leave the weights of that moment and the history."""
+        model.history = run.history
+        s = getattr(run, "state", None)
+        if s is not None and not any(leaf.is_deleted() for leaf in jax.tree.leaves(s)):
+            self._keep(self._collect(s, steps, model) if plan.callbacks else s, steps)
+        run.fail()
 
     def evaluate(self, weights: tuple[Weights, Weights], rows: Batch, batch_size: int) -> dict[str, Any]:
         """The figures over all rows, in evaluation mode."""
@@ -251,6 +270,11 @@ class Trainer:
         return jax.jit(measure)
 
 
+def _copied(tree: Any) -> Any:
+    """The same numbers on the device, in memory of their own; unlike `jnp.copy` it compiles nothing."""
+    return jax.device_put(tree, may_alias=False)
+
+
 def _plain(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else np.asarray(value)
 
@@ -264,7 +288,7 @@ def _flags(steps: Steps) -> tuple[bool, ...]:
     return tuple(jax.tree.leaves(steps.trainable))
 
 
-def _check_monitors(plan: Plan, shapes: Shapes) -> None:
+def _check_monitors(plan: Plan, shapes: Shapes, directions: Mapping[str, str | None]) -> None:
     scalars = [key for key, shape in shapes.figures.items() if not shape]
     # Checkpoints first: the transition that one brings along is not what the user wrote.
     watchers = [
@@ -273,6 +297,13 @@ def _check_monitors(plan: Plan, shapes: Shapes) -> None:
     ]
     for watcher in watchers:
         monitor = watcher.monitored() if isinstance(watcher, Transition) else watcher.monitor  # type: ignore[attr-defined]
+        if monitor in scalars and getattr(watcher, "mode", None) == "auto":
+            figure = monitor.removeprefix("val_")
+            if directions.get(figure, "") is None:
+                raise DeepkitValueError(
+                    f"{type(watcher).__name__} monitors {monitor!r}, a figure of which nobody can say whether more or "
+                    "less is better. Say mode='max' or mode='min'."
+                )
         if monitor is None or monitor in scalars:
             continue
         if monitor.startswith("val_") and plan.validation is None:
@@ -291,7 +322,7 @@ def _explain_nan(history: History) -> None:
     bad = next((epoch for epoch, loss in zip(history.epoch, losses, strict=True) if not math.isfinite(loss)), None)
     if bad is not None:
         warn(
-            f"the loss became {losses[history.epoch.index(bad)]} in epoch {bad + 1}, and the weights are of no use. "
+            f"the loss became {losses[history.epoch.index(bad)]} in epoch {bad + 1}, and what came after is of no use. "
             "Most often the learning rate is too high: try a tenth of it, standardise the inputs, or clip the "
             "gradients (optimizer(…, global_clipnorm=1.0))."
         )
@@ -339,8 +370,6 @@ def to_device(
     inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], weights: Sequence[np.ndarray | None]
 ) -> Batch:
     """Checked arrays as device rows."""
-    return Batch(
-        tuple(jnp.asarray(a) for a in inputs),
-        tuple(jnp.asarray(a) for a in targets),
-        tuple(None if a is None else jnp.asarray(a, jnp.float32) for a in weights),
-    )
+    # Not jnp.asarray, which compiles a program for every new shape.
+    moved = jax.device_put([None if a is None else np.asarray(a, np.float32) for a in weights])
+    return Batch(tuple(jax.device_put(list(inputs))), tuple(jax.device_put(list(targets))), tuple(moved))

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.configuration import Configurable, finite_number, non_negative_integer, non_negative_number, parameter
+from deepkit.configuration import Configurable, parameter
+from deepkit.converters import finite_number, non_negative_integer, non_negative_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean
 from deepkit.layers.layer import Weights
 

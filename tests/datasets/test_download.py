@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
+from deepkit.cache import cache_directory
 from deepkit.datasets import heart_disease, load_heart_disease
 from deepkit.datasets.download import DownloadError, download
-from deepkit.cache import cache_directory
 from deepkit.datasets.locate import PublicFile, cached_path, locate
 from deepkit.errors import DeepkitValueError
 

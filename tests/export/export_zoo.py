@@ -68,7 +68,13 @@ def four_lines():
 
 def sequential():
     return dk.Sequential(
-        [dk.Input((4, 3), name="image"), L.Flatten(), L.Dense(6, "gelu", name="first"), L.Dropout(0.5), L.Dense(3, "softmax")]
+        [
+            dk.Input((4, 3), name="image"),
+            L.Flatten(),
+            L.Dense(6, "gelu", name="first"),
+            L.Dropout(0.5),
+            L.Dense(3, "softmax"),
+        ]
     )
 
 
@@ -136,7 +142,9 @@ def from_the_middle():
 
 
 def batch_normalization():
-    return dk.Sequential([dk.Input(4), L.Dense(3), L.BatchNormalization(momentum=0.5), L.LayerNormalization(), L.Dense(1)])
+    return dk.Sequential(
+        [dk.Input(4), L.Dense(3), L.BatchNormalization(momentum=0.5), L.LayerNormalization(), L.Dense(1)]
+    )
 
 
 def adapted_normalization():
@@ -198,9 +206,10 @@ def only_arithmetic():
 
 
 MODELS = [
-    four_lines, sequential, several_inputs_and_outputs, nested_lists, input_dict, shared_layer, sub_model_twice, nested_sub_models,
-    aliases, names_that_moved, from_the_middle, batch_normalization, adapted_normalization, numbers_of_all_kinds,
-    frozen_regularized_constrained, custom_layer_and_functions, flax, flax_in_bfloat16, only_arithmetic,
+    four_lines, sequential, several_inputs_and_outputs, nested_lists, input_dict, shared_layer, sub_model_twice,
+    nested_sub_models, aliases, names_that_moved, from_the_middle, batch_normalization, adapted_normalization,
+    numbers_of_all_kinds, frozen_regularized_constrained, custom_layer_and_functions, flax, flax_in_bfloat16,
+    only_arithmetic,
 ]  # fmt: skip
 
 
@@ -210,8 +219,6 @@ def scrambled(model):
 
     random = np.random.default_rng(7)
     params, state = model.weights()
-    params, state = jax.tree.map(
-        lambda a: jnp.asarray(random.uniform(0.1, 1.5, a.shape), a.dtype), (params, state)
-    )
+    params, state = jax.tree.map(lambda a: jnp.asarray(random.uniform(0.1, 1.5, a.shape), a.dtype), (params, state))
     model.set_variables({"params": params, "state": state})
     return model

@@ -58,7 +58,7 @@ WRONG = [
     (lambda: layers.Flax(3), TYPE, "expected a flax.nnx module or a function that makes one"),
     (lambda: layers.Flax(dict), TYPE, "expected a flax.nnx module or a function that makes one"),
     # Calls.
-    (lambda: layers.Dense(3)(np.ones((2, 3))), TYPE, r"was called on ndarray.*Start from dk.Input"),
+    (lambda: layers.Dense(3)(np.ones((2, 3))), TYPE, r"was called on an array of shape \(2, 3\).*Start from dk.Input"),
     (lambda: layers.Dense(3)(Input(())), VALUE, r"at least 2 axes.*shape \(None,\).*Reshape"),
     (lambda: layers.Dense(3)([Input(2), Input(2)]), TYPE, r"called on 2 tensors.*Concatenate"),
     (lambda: layers.Dense(1, "softmax")(Input(3)), VALUE, r"always 1. Use activation=\"sigmoid\""),

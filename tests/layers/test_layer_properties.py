@@ -198,26 +198,20 @@ def test_before_adapt_nothing_passes_for_a_result():
         layer.check_ready()
 
 
-def test_adapt_takes_dataframes_and_training_parts_and_leaves_sealed_ones():
+def test_adapt_takes_tables_and_training_parts_and_refuses_the_test_part():
     import pandas as pd
 
-    class Part:
-        x = pd.DataFrame(TABLE, columns=list("abc"))
+    from deepkit.data import split
 
-        def for_training(self, purpose):
-            self.purpose = purpose
-
-    part = Part()
-    layer = layers.Normalization().adapt(part)
-    assert part.purpose == "fitting Normalization()"
+    table = pd.DataFrame(TABLE, columns=list("abc"))
+    parts = split(table, np.arange(40.0), seed=0)
+    layer = layers.Normalization().adapt(table)
     np.testing.assert_allclose(layer.fitted_weights["mean"], TABLE.mean(0), rtol=1e-6)
-
-    class Sealed(Part):
-        def for_training(self, purpose):
-            raise DeepkitValueError("sealed")
-
-    with pytest.raises(DeepkitValueError, match="sealed"):
-        layer.adapt(Sealed())
+    layer.adapt(parts.train)
+    np.testing.assert_allclose(layer.fitted_weights["mean"], TABLE[parts.train.rows].mean(0), rtol=1e-6)
+    for sealed in (parts.test, parts.test.x):
+        with pytest.raises(DeepkitValueError, match="adapt was given the test part"):
+            layer.adapt(sealed)
 
 
 def test_adapt_does_not_touch_the_data():

@@ -88,6 +88,8 @@ def test_what_it_refuses():
     with pytest.raises(DeepkitValueError, match=r"add_decayed_weights"):
         OptaxOptimizer(optax.sgd(0.1), weight_decay=0.1)
     with pytest.raises(DeepkitTypeError, match=r"Call optax's function first"):
+        OptaxOptimizer(optax.adam)
+    with pytest.raises(DeepkitTypeError, match=r"Call it: adam"):
         optimizers.get(optax.adam)
 
 

@@ -391,7 +391,7 @@ def test_get_refuses_what_is_no_optimizer(wrong):
         (lambda: 0.1, r"takes one argument, the step"),
         (lambda step: 0.1 if step < 10 else 0.01, r"jnp.where"),
         (lambda step: jnp.asarray([step, 0.1]), r"returns one number"),
-        (schedules.CosineDecay, r"takes one argument, the step"),
+        (schedules.CosineDecay, r"class CosineDecay is no rate yet"),
     ],
 )
 def test_a_rate_that_cannot_work(wrong, message):

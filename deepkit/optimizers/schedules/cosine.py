@@ -8,9 +8,9 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import fraction, non_negative_number, parameter, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import fraction, non_negative_number, optional, positive_number
 from deepkit.errors import DeepkitValueError
-from deepkit.optimizers.converters import optional
 from deepkit.optimizers.schedules.schedule import Schedule, as_float, steps
 
 

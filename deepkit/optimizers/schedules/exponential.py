@@ -7,8 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import non_negative_number, parameter, positive_number
-from deepkit.optimizers.converters import flag
+from deepkit.configuration import parameter
+from deepkit.converters import flag, non_negative_number, positive_number
 from deepkit.optimizers.schedules.schedule import Schedule, as_float, steps
 
 

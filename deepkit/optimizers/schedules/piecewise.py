@@ -8,7 +8,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.configuration import non_negative_number, parameter
+from deepkit.configuration import parameter
+from deepkit.converters import non_negative_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.optimizers.schedules.schedule import Schedule, as_float
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.configuration import Configurable, non_negative_number, parameter, positive_number
+from deepkit.configuration import Configurable, parameter
+from deepkit.converters import non_negative_number, positive_number
 from deepkit.errors import DeepkitError, DeepkitTypeError
 
 
@@ -44,6 +46,10 @@ def learning_rate(value: Any) -> Rate:
     """Converter: a finite number of at least 0, a `Schedule`, or a traceable function of the step."""
     if isinstance(value, Schedule):
         return value
+    if inspect.isclass(value):
+        raise DeepkitTypeError(
+            f"the class {value.__name__} is no rate yet. Make a schedule of it: {value.__name__}(…)."
+        )
     if callable(value):
         return _function_of_the_step(value)
     if isinstance(value, jax.core.Tracer):

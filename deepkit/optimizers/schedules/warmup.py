@@ -7,7 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import non_negative_number, parameter, positive_integer, positive_number
+from deepkit.configuration import parameter
+from deepkit.converters import non_negative_number, positive_integer, positive_number
 from deepkit.errors import DeepkitValueError
 from deepkit.optimizers.schedules.schedule import Rate, Schedule, as_float, at_step, learning_rate
 
