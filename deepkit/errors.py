@@ -52,6 +52,9 @@ class DeepkitWarning(UserWarning):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`Did you mean 'adam'?` for a misspelt name, else the list of all names, as one sentence."""
     options = sorted(set(known))
+    for option in options:
+        if name and name == "".join(word[:1] for word in option.split("_")):
+            return f"Did you mean {option!r}?"
     folded = {option.lower().replace("_", ""): option for option in options}
     close = difflib.get_close_matches(name.lower().replace("_", ""), folded, n=1, cutoff=0.6)
     if close:
@@ -75,7 +78,7 @@ def described(value: Any) -> str:
     if isinstance(value, list | tuple | dict | set):
         return f"a {kind} of {len(value)} {'entry' if len(value) == 1 else 'entries'}"
     if inspect.isroutine(value):
-        return f"the function {value.__name__}"
+        return "a lambda function" if value.__name__ == "<lambda>" else f"the function {value.__name__}"
     return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
 
 
@@ -126,7 +129,8 @@ def _wrong_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mappi
     positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     if count > len(positional):
         return (
-            f"{name} takes {len(positional)} arguments by position ({', '.join(positional)}), but {count} were given. "
+            f"{name} takes {len(positional)} argument{'s' * (len(positional) != 1)} by position "
+            f"({', '.join(positional)}), but {count} were given. "
             "Pass the others by name, and several things that belong together as one list."
         )
     for place, parameter in enumerate(known.values()):

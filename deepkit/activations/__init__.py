@@ -16,7 +16,7 @@ from deepkit.activations.linear import linear
 from deepkit.activations.meaning import meaning_of, reads_logits
 from deepkit.activations.rectifiers import elu, exponential, leaky_relu, relu, relu6, selu, softplus
 from deepkit.configuration import lookup
-from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 
 swish = silu
 hard_swish = hard_silu
@@ -96,12 +96,11 @@ def get(identifier: Any) -> Callable[..., Any]:
         return lookup(identifier, "activation", ACTIVATIONS)
     if hasattr(identifier, "output_specs"):
         raise DeepkitTypeError(
-            f"{identifier!r} is a layer, not an activation function. Put it after this layer, "
+            f"{described(identifier)} is a layer, not an activation function. Put it after this layer, "
             "or pass a function, such as dk.activations.leaky_relu."
         )
     if not callable(identifier):
         raise DeepkitTypeError(
-            f"expected the name of an activation or a function, got {identifier!r} of type "
-            f"{type(identifier).__name__}. Known names: {', '.join(ACTIVATIONS)}."
+            f"expected the name of an activation, such as 'relu', or a function, got {described(identifier)}."
         )
     return identifier

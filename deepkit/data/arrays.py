@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from deepkit.datasets.dataset import Dataset
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, shown
 from deepkit.graph import Graph, SymbolicTensor
 from deepkit.graph.spec import row_text
 
@@ -99,20 +99,25 @@ def _input_array(value: Any, tensor: SymbolicTensor, what: str) -> np.ndarray:
 
 
 def _shape_mend(shape: tuple[int, ...], row: tuple[int, ...], what: str) -> str:
+    variable = next(word for word in (*what.split(), what) if word.startswith("x") or word == what)
     if not shape:
         return "Pass an array with one row per example."
     if shape == row:
-        return f"For a single row pass {what}[None]."
+        return f"For a single row pass {variable}[None]."
+    if len(shape) == 1:
+        return f"Pass the features of a row along a second axis; {variable}[:, None] has one feature."
     if len(shape) == 2 and shape[:1] == row:
-        return f"It seems transposed: pass {what}.T."
+        return f"It seems transposed: pass {variable}.T."
     if len(shape) == 2 and len(row) == 1:
         return f"Declare Input({shape[1]}), or pass the {row[0]} columns that the model was made for."
     if math.prod(shape[1:]) == math.prod(row):
-        return f"Reshape it: {what}.reshape({', '.join(map(str, (-1, *row)))})."
-    return f"Declare Input({row_text(shape[1:])}), or reshape {what}."
+        return f"Reshape it: {variable}.reshape({', '.join(map(str, (-1, *row)))})."
+    return f"Declare Input({row_text(shape[1:])}), or reshape {variable}."
 
 
-KINDS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "durations", "c": "complex numbers"}
+KINDS = {
+    "U": "text", "S": "text", "T": "text", "M": "dates", "m": "durations", "c": "complex numbers", "V": "records",
+}  # fmt: skip
 
 
 def numbers(value: Any, what: str, dtype: str = "float32") -> np.ndarray:
@@ -120,8 +125,8 @@ def numbers(value: Any, what: str, dtype: str = "float32") -> np.ndarray:
     array = as_array(value, what)
     if array.dtype.kind not in "biufV" or array.dtype.names:
         raise DeepkitTypeError(
-            f"{what} holds {KINDS.get(array.dtype.kind, 'Python objects')} such as {_example(array)} "
-            f"(dtype {array.dtype}), and a model computes with real numbers. {_type_mend(array.dtype.kind, what)}"
+            f"{what} holds {KINDS.get(array.dtype.kind, 'Python objects')} such as {shown(_first(array))}, "
+            f"and a model computes with real numbers. {_type_mend(array, what)}"
         )
     if array.dtype.kind == "f":
         wanted = np.dtype(dtype if np.dtype(dtype).kind == "f" else array.dtype)
@@ -158,15 +163,19 @@ def as_array(value: Any, what: str) -> np.ndarray:
         ) from None
 
 
-def _example(array: np.ndarray) -> str:
-    return repr(array.ravel()[0].item() if isinstance(array.ravel()[0], np.generic) else array.ravel()[0])
+def _first(array: np.ndarray) -> Any:
+    value = array.ravel()[0] if array.size else None
+    return value.item() if isinstance(value, np.generic) else value
 
 
-def _type_mend(kind: str, what: str) -> str:
+def _type_mend(array: np.ndarray, what: str) -> str:
+    kind = array.dtype.kind
     if kind in "Mm":
         return f"Pass differences as numbers, such as days: ({what} - {what}.min()) / np.timedelta64(1, 'D')."
     if kind == "c":
         return "Pass real and imaginary parts as two features."
+    if isinstance(_first(array), Mapping) or kind == "V":
+        return f"Make a table of it, pandas.DataFrame({what}); a model with an encoder takes rows as dicts."
     if kind == "O":
         return f"Look for missing or mixed values, then convert it: np.asarray({what}, dtype='float32')."
     return (
@@ -210,8 +219,8 @@ def _check_finite(array: np.ndarray, given: np.ndarray, what: str, value: Any) -
     count = int(wrong.sum())
     raise DeepkitValueError(
         f"{what} holds {count} value{'s' * (count > 1)} of {array.size} that {'are' if count > 1 else 'is'} NaN or "
-        f"infinite, the first ({array[position]}) in {where}; every weight would become NaN. "
-        "Drop those rows, or fill the gaps: TableEncoder(missing='mean')."
+        f"infinite, the first ({array[position]}) in {where}; all that is computed from {'them' if count > 1 else 'it'} "
+        "would be NaN. Drop those rows, or fill the gaps: TableEncoder(missing='mean')."
     )
 
 
@@ -221,7 +230,7 @@ def check_rows(arrays: Mapping[str, np.ndarray]) -> int:
     if len(set(counts.values())) > 1:
         raise DeepkitValueError(
             f"different numbers of rows: {', '.join(f'{name} has {count}' for name, count in counts.items())}. "
-            "Row i of each must belong together."
+            "Row i of each belongs to the same example: pass equally many."
         )
     rows = next(iter(counts.values()))
     if rows == 0:
@@ -290,7 +299,10 @@ def _by_output(class_weight: Any, graph: Graph) -> bool:
 
 
 def _sample_weights(samples: Any, rows: int) -> np.ndarray:
-    weights = numbers(samples, "sample_weight").astype(np.float32)
+    weights = as_array(samples, "sample_weight")
+    if weights.dtype.kind not in "biuf":
+        raise DeepkitTypeError(f"sample_weight holds {shown(_first(weights))}. Give one number per row.")
+    weights = weights.astype(np.float32)
     if weights.shape == (rows, 1):
         weights = weights[:, 0]
     if weights.shape != (rows,):
@@ -298,11 +310,12 @@ def _sample_weights(samples: Any, rows: int) -> np.ndarray:
             f"sample_weight has shape {weights.shape}, but there are {rows} rows. "
             f"Give one weight per row: shape ({rows},)."
         )
-    if (weights < 0).any():
-        row = int(np.argmax(weights < 0))
+    wrong = ~((weights >= 0) & np.isfinite(weights))
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise DeepkitValueError(
-            f"sample_weight holds {weights[row]:g} in row {row}, and a negative weight would push the model away from "
-            "the target. Give weights of at least 0."
+            f"sample_weight holds {weights[row]:g} in row {row}, and a row can count nothing or more, but not that. "
+            "Give finite weights of at least 0."
         )
     return weights
 

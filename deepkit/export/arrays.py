@@ -12,7 +12,7 @@ import numpy as np
 from deepkit.errors import DeepkitValueError, warn
 from deepkit.layers.layer import Layer, Weight, Weights
 from deepkit.program import Program, SubModel
-from deepkit.program.holders import _keras_paths, fitting_array
+from deepkit.program.holders import keras_paths, fitting_array
 from deepkit.program.program import Path, get, put
 
 KINDS = ("params", "state")
@@ -41,7 +41,7 @@ def declared_arrays(program: Program) -> dict[str, Place]:
     tree = program.weight_tree()
     return {
         "/".join((KINDS[kind], *path)): Place(*_owner(program, path), kind, path, get(tree, path))
-        for kind, path in _keras_paths(program)
+        for kind, path in keras_paths(program)
     }
 
 

@@ -124,7 +124,7 @@ class Reader:
             shapes = [list(tensor.spec.row_shape) for tensor in outputs]
             if shapes != node["shapes"]:
                 raise DeepkitValueError(
-                    f"{layer.label} puts out rows of shape {shapes}, but it did {node['shapes']} when the model was saved. "
+                    f"{layer.label} puts out rows of shape {shapes}, and {node['shapes']} when the model was saved. "
                     "Pass the functions and classes that it was built with."
                 )
             tensors += outputs

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError, from_user_line
+from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError, DeepkitWarning, from_user_line
 from deepkit.export.arrays import present_arrays, put_arrays
 from deepkit.export.container import pack, unpack
 from deepkit.export.declaration import Reader, Writer
@@ -15,6 +15,7 @@ from deepkit.export.names import Names, vocabulary, what_is_missing
 from deepkit.export.training import PREFIX, read_training, remembered, remind, written_training
 from deepkit.model import Model, Sequential
 from deepkit.preprocessing import TableEncoder
+from deepkit.program import SubModel
 
 SUFFIX = ".deepkit"
 
@@ -95,6 +96,8 @@ def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Mo
         return _built(content, arrays, known, file)
     except DeepkitError as error:
         raise type(error)(f"{file} cannot be loaded: {error}") from error.__cause__
+    except DeepkitWarning:  # The user has made warnings errors.
+        raise
     # The file is whole, but names, shapes and arguments may be of another version or of other custom objects.
     except Exception as error:
         raise DeepkitValueError(
@@ -117,19 +120,18 @@ def _built(content: Mapping[str, Any], arrays: Mapping[str, Any], known: Mapping
         model,
         inputs,
         outputs,
-        name=declared["name"],
         encoder=None if encoder is None else TableEncoder.from_config(encoder),
     )
     reader.finish()
+    # Made anew, because setting trainable afterwards would set it in every layer.
+    model.layer = SubModel(model.graph, name=declared["name"], trainable=declared["trainable"])
     model.layer.holder.name = declared["given"]
-    model.trainable = declared["trainable"]
     model.columns = None if content["columns"] is None else tuple(content["columns"])
     memory = {name: array for name, array in arrays.items() if name.startswith(PREFIX)}
     put_arrays(model.program, {name: array for name, array in arrays.items() if name not in memory})
     training = content["training"]
     model._trainer = read_training(training, model.program, known, file)
     if model._trainer is not None:
-        model._heads = model._trainer.heads
         remind(model._trainer, training["counts"], memory, file)
     return model
 

@@ -109,7 +109,7 @@ def _missing_input(
             f"Model(…): {tensor.label} is among the outputs and not among the inputs "
             f"({', '.join(given.label for given in inputs)}). The order is Model(inputs, outputs)."
         )
-    if any(given.node.callee is None and given.shape == tensor.shape and not given.name for given in inputs):
+    if any(given.label == tensor.label and given.shape == tensor.shape for given in inputs):
         return (
             f"Model(inputs=…) was given another {tensor.label} than the one that the outputs are computed from. "
             "Make it once and use the same tensor twice: x = dk.Input(…); dk.Model(x, layer(x))."

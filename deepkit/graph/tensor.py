@@ -98,7 +98,7 @@ class SymbolicTensor:
 
 LAYERS_INSTEAD = {
     "+": "dk.layers.Add()([a, b])",
-    "-": "dk.layers.Subtract()([a, b])",
+    "-": "dk.layers.Subtract()([a, b]), dk.layers.Rescaling(-1.0)(a)",
     "*": "dk.layers.Multiply()([a, b]), dk.layers.Rescaling(2.0)(a)",
     "/": "dk.layers.Rescaling(1 / 255)(a)",
     "@": "dk.layers.Dot(axes=-1)([a, b])",

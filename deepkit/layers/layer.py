@@ -148,7 +148,7 @@ class Layer(Configurable):
             if not isinstance(item, SymbolicTensor):
                 raise DeepkitTypeError(
                     f"{self.label} was called on {described(item) if given else item}, not on a symbolic tensor. "
-                    "Start from dk.Input(shape); to compute with arrays, make a Model and use predict or apply."
+                    "Start from dk.Input(shape); arrays go into model.predict(x) or model.apply(variables, x)."
                 )
         return self._connect(tuple(given))
 

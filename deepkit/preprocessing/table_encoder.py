@@ -52,6 +52,7 @@ class TableEncoder:
         >>> print(encoder.report())
     """
 
+    @from_user_line
     def __init__(
         self,
         numeric: str = "zscore",

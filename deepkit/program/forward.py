@@ -69,7 +69,8 @@ def forward(
         else:
             output, state[layer] = layer.apply(params[layer], state[layer], *arguments, context=here)
             results = jax.tree.leaves(output)
-        values.update({id(tensor): result for tensor, result in zip(node.outputs, results, strict=True)})
+        for tensor, result in zip(node.outputs, results, strict=True):
+            values.setdefault(id(tensor), result)  # an input of the model stays what was passed in
         penalty = penalty + _activity_penalty(layer, results, context)
     return Pass(
         tuple(values[id(tensor)] for tensor in graph.outputs),

@@ -33,6 +33,11 @@ def resolve_heads(graph: Graph, loss: Any, loss_weights: Any, measured: Any, wei
             f"compile(loss={loss!r}): this is an optimizer. The order is compile(optimizer, loss), "
             f"such as compile({loss!r}, 'mse')."
         )
+    if isinstance(loss, str) and loss in metrics.NAMES and loss not in losses.NAMES:
+        raise DeepkitValueError(
+            f"compile(loss={loss!r}): this is a metric, which has no gradient to follow. "
+            f"Measure it, compile(…, metrics=[{loss!r}]), and minimise a loss such as 'crossentropy' or 'mse'."
+        )
     chosen = [None if item is None else losses.get(item) for item in _per_output(loss, graph, "loss")]
     if all(item is None for item in chosen):
         raise DeepkitValueError("compile(loss=None): there is nothing to minimise. Name a loss, such as loss='mse'.")

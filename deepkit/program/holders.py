@@ -50,13 +50,13 @@ def store(program: Program, params: Weights, state: Weights, *, overwrite: bool 
 
 def keras_order(program: Program, params: Weights, state: Weights) -> list[jax.Array]:
     """All arrays as Keras lists them: layer by layer, within a layer parameters before state, as declared."""
-    return [get((params, state)[kind], path) for kind, path in _keras_paths(program)]
+    return [get((params, state)[kind], path) for kind, path in keras_paths(program)]
 
 
 def from_keras_order(program: Program, arrays: Sequence[Any]) -> tuple[Weights, Weights]:
     """The inverse of `keras_order`; refuses another number of arrays or other shapes."""
     declared = program.weight_tree()
-    paths = _keras_paths(program)
+    paths = keras_paths(program)
     if not isinstance(arrays, Sequence):
         raise DeepkitTypeError(
             f"set_weights takes a list of arrays in the order of get_weights, got {described(arrays)}. "
@@ -83,7 +83,7 @@ def checked(program: Program, variables: Mapping[str, Any]) -> tuple[Weights, We
     declared = program.weight_tree()
     trees = empty_trees(program)
     given = {"params": variables["params"], "state": variables.get("state", {})}
-    for kind, path in _keras_paths(program):
+    for kind, path in keras_paths(program):
         branch: Any = given[("params", "state")[kind]]
         for name in path:
             if not isinstance(branch, Mapping) or name not in branch:
@@ -119,7 +119,7 @@ def empty_trees(program: Program) -> tuple[Weights, Weights]:
     return params, state
 
 
-def _keras_paths(program: Program) -> list[tuple[int, tuple[str, ...]]]:
+def keras_paths(program: Program) -> list[tuple[int, tuple[str, ...]]]:
     """`(0 for a parameter or 1 for state, path)` of every array, in Keras's order."""
     paths: list[tuple[int, tuple[str, ...]]] = []
     for place, layer in program.places.items():

@@ -52,8 +52,8 @@ class Program:
         return self._without_aliases(params), self._without_aliases(state)
 
     def draw(self, seed: int) -> tuple[Weights, Weights]:
-        """`init(jax.random.key(seed))` as one compiled function; as there, only the lowest 32 bits of a seed count."""
-        return self._draw(np.uint32(seed % 2**32))
+        """`init(jax.random.key(seed))`, as one compiled function; the seed has at most 32 bits."""
+        return self._draw(np.uint32(seed))
 
     def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
         """One pass; see `deepkit.program.forward.Pass`. Its state is a tree again."""

@@ -45,8 +45,8 @@ Arrays = tuple[np.ndarray, ...]
 DEFAULT_BATCH_SIZE = 32
 
 
-LARGEST_SEED = 2**31 - 1
-"""Seeds travel into the program as int32."""
+LARGEST_SEED = 2**32 - 1
+"""Seeds travel into the program as uint32."""
 
 
 def whole_number(value: Any, name: str, least: int = 1, example: str = "10") -> int:
@@ -279,7 +279,10 @@ def fit(
         inputs, targets, weights = _rows(inputs, targets, weights, ~chosen)
         count = len(inputs[0])
     if batch_size is not None and batch_size > count and batch_size != DEFAULT_BATCH_SIZE:
-        warn(f"batch_size={batch_size} is more than the {count} rows: every epoch is one step on all of them.")
+        warn(
+            f"batch_size={batch_size} is more than the {count} rows: every epoch is one step on all of them. "
+            "Say batch_size=None if that is meant, or choose a smaller one."
+        )
     size = count if batch_size is None else min(batch_size, count)
     model.columns = columns
     if sum(a.nbytes for a in (*inputs, *targets)) > resident_bytes():
@@ -395,7 +398,7 @@ def is_stream(x: Any) -> bool:
     """Whether x yields batches: a generator, a loader, or a function that starts one."""
     if is_part(x) or is_table(x) or isinstance(x, np.ndarray | jax.Array | Mapping | list | tuple | str | bytes):
         return False
-    if hasattr(x, "__array__"):
+    if hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False
     return callable(x) or isinstance(x, Iterator) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
 
@@ -403,17 +406,16 @@ def is_stream(x: Any) -> bool:
 def _start(stream: Any) -> Iterator[Any]:
     if not callable(stream) or hasattr(stream, "__iter__"):
         return iter(stream)
-    name = getattr(stream, "__name__", type(stream).__name__)
     try:
         inspect.signature(stream).bind()
     except TypeError:
         raise DeepkitTypeError(
-            f"the function {name} starts the batches of an epoch, and is called without arguments, but it takes "
+            f"{described(stream)} starts the batches of an epoch and is called without arguments, but it takes "
             f"{inspect.signature(stream)}. Give its arguments defaults."
         ) from None
     started = stream()
     if not isinstance(started, Iterable):
-        raise DeepkitTypeError(f"the function {name} returned {described(started)}, not batches. Let it yield (x, y).")
+        raise DeepkitTypeError(f"{described(stream)} returned {described(started)}, not batches. Let it yield (x, y).")
     return iter(started)
 
 

@@ -89,5 +89,7 @@ def padded(batch: Batch, size: int) -> Batch:
     """The batch filled up to `size` rows with copies of its last row, masked: every step has one shape."""
     count = batch.inputs[0].shape[0]
     positions = np.minimum(np.arange(size), count - 1)
-    full = jax.tree.map(lambda array: array[positions], batch) if count < size else batch
+    # Through NumPy, which indexes without compiling a program for every count.
+    fill = lambda array: jax.device_put(np.asarray(array)[positions])  # noqa: E731
+    full = jax.tree.map(fill, batch) if count < size else batch
     return Batch(full.inputs, full.targets, full.weights, jax.device_put(np.arange(size) < count))

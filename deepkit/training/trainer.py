@@ -189,7 +189,7 @@ class Trainer:
             fresh = self._once(("fresh", key), lambda: jax.jit(steps.fresh))
             carried = fresh(partition(weights[0], steps.trainable)[0])
         rate = np.float32(0) if self.optimizer.scheduled else self._rate()
-        return _copied(steps.begin(weights, carried, np.uint32(plan.seed % 2**32), rate, shapes))
+        return _copied(steps.begin(weights, carried, np.uint32(plan.seed), rate, shapes))
 
     def _rate(self) -> np.float32:
         """The optimizer's learning rate as the program knows it; only where no schedule sets it."""

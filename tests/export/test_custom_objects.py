@@ -131,7 +131,7 @@ def test_a_class_whose_arguments_have_changed_since(tmp_path):
 def test_a_function_that_fails_on_the_shapes_it_is_called_on(tmp_path):
     path = saved(custom_layer_and_functions(), tmp_path)
     wrong = {"Scale": Scale, "shifted_tanh": shifted_tanh, "squared": jnp.square, "halves": lambda x: x[:, ::-1]}
-    assert "Lambda 'lambda' puts out rows of shape [[4]], but it did [[2], [2]]" in refusal(path, wrong)
+    assert "Lambda 'lambda' puts out rows of shape [[4]], and [[2], [2]]" in refusal(path, wrong)
 
 
 def test_a_field_that_json_cannot_hold_is_refused_by_its_place(tmp_path):

@@ -49,7 +49,7 @@ class Rewound:
 
 
 def same_bits(left, right):
-    return len(left) == len(right) and all(np.array_equal(a, b, equal_nan=True) for a, b in zip(left, right, strict=True))
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(left, right, strict=True))
 
 
 _EVENTS = []
