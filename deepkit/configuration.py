@@ -117,9 +117,10 @@ def lookup(identifier: Any, family: str, names: Mapping[str, Any], *, kind: type
         folded = {name.lower().replace("_", ""): value for name, value in names.items()}
         found = names.get(identifier, folded.get(identifier.lower().replace("_", "")))
         if found is None and "(" in identifier:
+            room = family + ("es" if family.endswith("s") else "s")
             raise DeepkitValueError(
                 f"no {family} is called {identifier!r}: a name takes no arguments. "
-                f"Pass the object itself, without quotes: dk.{family}{'es' if family.endswith('s') else 's'}.{identifier}."
+                f"Pass the object itself, without quotes: dk.{room}.{identifier}."
             )
         if found is None:
             raise DeepkitValueError(f"no {family} is called {identifier!r}. {did_you_mean(identifier, names)}")

@@ -18,7 +18,7 @@ from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.program import Program, SubModel
 from deepkit.program.heads import resolve_heads
 from deepkit.program.holders import checked, from_keras_order, keras_order, store, stored
-from deepkit.program.objective import Batch, Head
+from deepkit.program.objective import Batch
 from deepkit.program.program import is_weight
 from deepkit.training import fitting
 from deepkit.training.trainer import Trainer, compiled_optimizer
@@ -69,7 +69,6 @@ class Model:
         self.columns: tuple[str, ...] | None = None
         self.history: History | None = None
         self._trainer: Trainer | None = None
-        self._heads: tuple[Head, ...] | None = None
         self._predict = jax.jit(self._outputs)
         fitting.check_encoder(encoder, self.graph)
 
@@ -234,7 +233,6 @@ class Model:
             DeepkitError: for unknown names, and for losses and metrics that make no sense on their output.
         """
         heads = resolve_heads(self.graph, loss, loss_weights, metrics, weighted_metrics)
-        self._heads = heads
         self._trainer = Trainer(self.program, compiled_optimizer(optimizer), heads)
 
     @property

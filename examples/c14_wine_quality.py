@@ -69,7 +69,9 @@ def main() -> None:
         title="Quality above 5: z-scored inputs learn faster",
     )
     keep(figure, options.out / "c14_wine_quality_seeds.png")
-    keep(dk.plots.learning_curves(histories), options.out / "c14_wine_quality_learning_curves.png")
+    figure = dk.plots.learning_curves(histories)
+    figure.suptitle("Quality above 5, the first seed: the same network on two scales of the same numbers")
+    keep(figure, options.out / "c14_wine_quality_learning_curves.png")
 
     # Quality as a number: the target is z-scored too, and predictions are brought back to points of quality.
     model, true, predicted = network(None, "mse", "r2"), {}, {}
@@ -85,7 +87,9 @@ def main() -> None:
         error.append(np.abs(true["test"] - predicted["test"]).mean())
         mean_error.append(np.abs(true["test"] - true["train"].mean()).mean())
     beside("quality as a number: test R², mean of 4 seeds", float(np.mean(r2)), "above 0, the mean's")
-    beside("  mean absolute error, points of quality", float(np.mean(error)), f"below {np.mean(mean_error):.3f}, the mean's")
+    beside(
+        "  mean absolute error, points of quality", float(np.mean(error)), f"below the mean's {np.mean(mean_error):.3f}"
+    )
     figure = dk.plots.predicted_against_true(true, predicted, "points of quality")
     keep(figure, options.out / "c14_wine_quality_score.png")
 

@@ -24,11 +24,11 @@ def main() -> None:
         beside(f"{name}: shape of the table", values.shape, columns.shape)
         beside(f"{name}: lowest correlation of a column with itself", float(min(each)), "1")
         beside(f"{name}: change of any correlation among columns", f"{among:.0e}", "0, to rounding")
-    beside("z-score: largest |mean| of a column", f"{np.abs(scaled['z-score'].mean(axis=0)).max():.0e}", "0, to rounding")
-    deviations = scaled["z-score"].std(axis=0)
+    means, deviations = scaled["z-score"].mean(axis=0), scaled["z-score"].std(axis=0)
+    beside("z-score: largest |mean| of a column", f"{np.abs(means).max():.0e}", "0, to rounding")
     beside("z-score: deviation of every column", f"{deviations.min():.6f} to {deviations.max():.6f}", "1")
-    ends = scaled["min-max"].min(axis=0), scaled["min-max"].max(axis=0)
-    beside("min-max: least and greatest of every column", tuple(np.unique(end).tolist() for end in ends), "([0.0], [1.0])")
+    ends = [np.unique(scaled["min-max"].min(axis=0)).tolist(), np.unique(scaled["min-max"].max(axis=0)).tolist()]
+    beside("min-max: least and greatest of every column", ends, "[[0.0], [1.0]]")
 
     # A column that is the same in all rows has no deviation to divide by.
     bottled = wine.x.assign(bottles=1.0)

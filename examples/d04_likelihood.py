@@ -1,4 +1,4 @@
-"""D4. Likelihood: the coin HTHHTTHT, its most likely bias found by gradient descent, and a softmax that cannot overflow."""
+"""D4. Likelihood: the coin HTHHTTHT, its most likely bias by gradient descent, and a softmax that cannot overflow."""
 
 from __future__ import annotations
 

@@ -217,10 +217,11 @@ def _check_finite(array: np.ndarray, given: np.ndarray, what: str, value: Any) -
             f"Divide {what} by its scale: dk.preprocessing.zscore({what})."
         )
     count = int(wrong.sum())
+    found = "1 value" if count == 1 else f"{count} values"
     raise DeepkitValueError(
-        f"{what} holds {count} value{'s' * (count > 1)} of {array.size} that {'are' if count > 1 else 'is'} NaN or "
-        f"infinite, the first ({array[position]}) in {where}; all that is computed from {'them' if count > 1 else 'it'} "
-        "would be NaN. Drop those rows, or fill the gaps: TableEncoder(missing='mean')."
+        f"{what} holds NaN or infinity, {found} of {array.size}, the first ({array[position]}) in {where}; "
+        "whatever is computed from it would be NaN. "
+        "Drop those rows, or fill the gaps: TableEncoder(missing='mean')."
     )
 
 

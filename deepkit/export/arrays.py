@@ -12,7 +12,7 @@ import numpy as np
 from deepkit.errors import DeepkitValueError, warn
 from deepkit.layers.layer import Layer, Weight, Weights
 from deepkit.program import Program, SubModel
-from deepkit.program.holders import keras_paths, fitting_array
+from deepkit.program.holders import fitting_array, keras_paths
 from deepkit.program.program import Path, get, put
 
 KINDS = ("params", "state")

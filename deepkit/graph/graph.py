@@ -147,16 +147,20 @@ def _name_callees(nodes: tuple[Node, ...]) -> dict[str, Any]:
     for key, callee in callees.items():
         if key not in names:
             # A layer keeps the name that the first model gave it, so that sub-models agree on names.
-            wanted = callee.given_name or snake_case(type(callee).__name__)
-            base = wanted if wanted not in taken else snake_case(type(callee).__name__)
-            names[key] = _unique(base, set(taken))
+            wanted = callee.given_name
+            names[key] = wanted if wanted and wanted not in taken else _unique(callee.default_name, set(taken))
             taken[names[key]] = callee
-            callee.given_name = names[key]
+            callee.given_name = wanted or names[key]
     return {names[key]: callee for key, callee in callees.items()}
 
 
+def _is_flat_dict(structure: Any) -> bool:
+    """Whether the keys can serve as names: nested arrangements get names like lists."""
+    return isinstance(structure, dict) and all(isinstance(item, SymbolicTensor) for item in structure.values())
+
+
 def _names_of_inputs(structure: Any, inputs: tuple[SymbolicTensor, ...]) -> tuple[str, ...]:
-    if isinstance(structure, dict):
+    if _is_flat_dict(structure):
         by_tensor = {id(tensor): str(key) for key, tensor in structure.items()}
         return tuple(by_tensor[id(tensor)] for tensor in inputs)
     taken = {tensor.name for tensor in inputs if tensor.name}
@@ -175,7 +179,7 @@ def _names_of_inputs(structure: Any, inputs: tuple[SymbolicTensor, ...]) -> tupl
 
 
 def _names_of_outputs(structure: Any, graph: Graph) -> tuple[str, ...]:
-    if isinstance(structure, dict):
+    if _is_flat_dict(structure):
         keys = {id(tensor): str(key) for key, tensor in structure.items()}
         return tuple(keys[id(tensor)] for tensor in graph.outputs)
     names: list[str] = []

@@ -145,9 +145,7 @@ for _method, _what in REFUSED.items():
 
 
 @from_user_line
-def Input(
-    shape: int | Sequence[int], *, dtype: str = "float32", name: str | None = None
-) -> SymbolicTensor:
+def Input(shape: int | Sequence[int], *, dtype: str = "float32", name: str | None = None) -> SymbolicTensor:
     """Declare an input of the model.
 
     Args:

@@ -10,6 +10,7 @@ import jax
 from deepkit.configuration import Configurable, parameter
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown
 from deepkit.graph import Meaning, Spec, SymbolicTensor, connect
+from deepkit.graph.graph import snake_case
 from deepkit.initializers import Initializer
 from deepkit.regularizers import Constraint, Regularizer
 
@@ -123,6 +124,11 @@ class Layer(Configurable):
         """How errors name this layer: class and name, or class and configuration."""
         name = self.name or self.given_name
         return f"{type(self).__name__} {name!r}" if name else repr(self)
+
+    @property
+    def default_name(self) -> str:
+        """What automatic names start with: the class in snake case."""
+        return snake_case(type(self).__name__)
 
     @property
     def given_name(self) -> str | None:

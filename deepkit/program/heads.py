@@ -108,9 +108,7 @@ def _as_metrics_see_it(spec: Spec, loss: Loss | None) -> Spec:
     return spec
 
 
-def _resolved(
-    items: Sequence[Any], spec: Spec, label: str, taken: Sequence[str]
-) -> tuple[tuple[str, Metric], ...]:
+def _resolved(items: Sequence[Any], spec: Spec, label: str, taken: Sequence[str]) -> tuple[tuple[str, Metric], ...]:
     found: dict[str, Metric] = {}
     for item in items:
         metric = metrics.get(item)

@@ -30,6 +30,11 @@ class SubModel(Layer):
             for layer in self.graph.callees.values():
                 layer.trainable = value
 
+    @property
+    def default_name(self) -> str:
+        """As users call it."""
+        return "model"
+
     def output_specs(self, *inputs: Spec) -> Any:
         """Specs of the graph's outputs, after its layers have checked the inputs they are called on."""
         self._check_inputs(inputs)
@@ -39,7 +44,8 @@ class SubModel(Layer):
                 node.callee.output_specs(*(known[id(tensor)] for tensor in node.inputs)),  # type: ignore[union-attr]
                 is_leaf=lambda leaf: isinstance(leaf, Spec),
             )
-            known.update({id(tensor): spec for tensor, spec in zip(node.outputs, specs, strict=True)})
+            for tensor, spec in zip(node.outputs, specs, strict=True):
+                known.setdefault(id(tensor), spec)
         return jax.tree.unflatten(self.graph.output_structure, [known[id(tensor)] for tensor in self.graph.outputs])
 
     def weight_tree(self, *inputs: Spec) -> Weights:

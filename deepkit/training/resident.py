@@ -95,6 +95,7 @@ class Resident:
 
     def advance(self, s: TrainState, until_epoch: int, until_step: int) -> TrainState:
         """Train until `until_step` steps of epoch `until_epoch` are done, and wait for it."""
+        self.state = s
         self.state = self._advance(s, self._rows, self._validation, until_epoch, until_step)
         return jax.block_until_ready(self.state)
 

@@ -174,7 +174,7 @@ class Steps:
             learning_rate=jnp.asarray(epoch.learning_rate, s.learning_rate.dtype), stop=jnp.asarray(epoch.stop, bool),
             memories=tuple(memories), epoch=s.epoch + 1, step=jnp.zeros_like(s.step),
             statistics=jax.tree.map(jnp.zeros_like, s.statistics),
-            history=jax.lax.dynamic_update_slice(s.history, row[None], (s.epoch % len(s.history), 0)),
+            history=jax.lax.dynamic_update_index_in_dim(s.history, row, s.epoch % len(s.history), 0),
         )  # fmt: skip
 
     def _figures(

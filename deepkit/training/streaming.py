@@ -55,7 +55,7 @@ class Streaming:
 
     def advance(self, s: TrainState, until_epoch: int, until_step: int) -> TrainState:
         """Train until `until_step` steps of epoch `until_epoch` are done, or to the end of its batches."""
-        epoch, step, stop = jax.device_get((s.epoch, s.step, s.stop))
+        epoch, step, stop = int(s.epoch), int(s.step), bool(s.stop)
         self.state = s
         while (epoch, step) < (until_epoch, until_step):
             if step == 0:

@@ -156,7 +156,8 @@ class Trainer:
             lambda: steps.shapes(batch, validated=plan.validation is not None, with_rate=plan.with_rate),
         )
         _check_monitors(plan, shapes, self.objective.directions)
-        progress = make_progress(plan.verbose, plan.initial_epoch + plan.epochs, plan.initial_epoch)
+        last = plan.initial_epoch + plan.epochs
+        progress = make_progress(plan.verbose, last, plan.initial_epoch)
         run = Run(
             strategy, shapes.figures, self.objective.directions, plan.epochs, plan.initial_epoch, plan.callbacks,
             plan.transitions, progress, publish=lambda s: self._publish(s, plan),
@@ -164,7 +165,7 @@ class Trainer:
         )  # fmt: skip
         for callback in plan.callbacks:
             callback.set_model(model)
-            callback.set_params({"epochs": plan.epochs, "steps": strategy.steps_per_epoch, "verbose": plan.verbose})
+            callback.set_params({"epochs": last, "steps": strategy.steps_per_epoch, "verbose": plan.verbose})
         model.stop_training = False
         if plan.callbacks:
             model.history = run.history

@@ -252,7 +252,7 @@ class DeclaredLayer:
         ("", DeepkitValueError, "Known names: elu, .*softsign"),
         ("prelu", DeepkitValueError, r"learned.*dk\.layers\.PReLU"),
         ("PReLU", DeepkitValueError, r"learned.*dk\.layers\.PReLU"),
-        (3, DeepkitTypeError, "got 3 of type int.*Known names: linear, relu"),
+        (3, DeepkitTypeError, "such as 'relu', or a function, got 3"),
         (DeclaredLayer(), DeepkitTypeError, "is a layer.*Put it after this layer"),
         (DeclaredLayer, DeepkitTypeError, "is a layer.*Put it after this layer"),
     ],

@@ -125,12 +125,12 @@ def aliases():
 
 
 def names_that_moved():
-    """The layer's own name is of a later model; in this one it has another."""
+    """A layer that an earlier model named otherwise than this one can."""
     x = dk.Input(4)
     late = L.Dense(2)
-    model = dk.Model(x, late(x))
-    dk.Model(x, late(L.Dense(4, name="dense")(x)))
-    assert late.given_name == "dense_1" and list(model.graph.callees) == ["dense"]
+    dk.Model(x, late(x))
+    model = dk.Model(x, late(L.Dense(4, name="dense")(x)))
+    assert late.given_name == "dense" and list(model.graph.callees) == ["dense", "dense_1"]
     return model
 
 

@@ -151,7 +151,7 @@ def test_shapes_that_numpy_would_broadcast_are_refused(metric, true_shape, predi
         (lambda: metrics.Precision(1.5), "between 0 and 1"),
         (lambda: metrics.Precision([]), "at least one threshold"),
         (lambda: metrics.Precision([0.2, 2]), "between 0 and 1"),
-        (lambda: metrics.Recall("half"), "expected a number, got str"),
+        (lambda: metrics.Recall("half"), "expected a number, got .half."),
         (lambda: metrics.Recall(class_id=-1), "counted from 0"),
         (lambda: metrics.Recall(class_id=1.0), "number of a class"),
         (lambda: metrics.Precision(average="mean"), '"macro", "micro", "weighted"'),

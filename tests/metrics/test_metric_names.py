@@ -37,7 +37,7 @@ def per_row(y_true, y_pred):
         (metrics.Recall(0.2, name="sensitivity"), metrics.Recall(0.2, name="sensitivity"), "sensitivity"),
         (per_row, metrics.FunctionMetric(per_row), "per_row"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None) or str(value),
 )
 def test_get(identifier, metric, key):
     found = metrics.get(identifier)

@@ -132,7 +132,7 @@ def test_get_constraint():
             DeepkitValueError,
             r"no constraint is called 'maxnrom'\. Did you mean 'max_norm'\?",
         ),
-        (lambda: regularizers.get_constraint(2), DeepkitTypeError, "got 2 of type int"),
+        (lambda: regularizers.get_constraint(2), DeepkitTypeError, "or a Constraint object, got 2"),
         (lambda: MaxNorm(0), DeepkitValueError, r"MaxNorm\(max_value=0\): expected a number above 0"),
         (
             lambda: MaxNorm(axis="rows"),

@@ -113,10 +113,10 @@ def test_get():
             DeepkitValueError,
             "no regularizer is called 'l3'. Known names: l1, l1_l2, l2",
         ),
-        (lambda: regularizers.get(0.01), DeepkitTypeError, r"got 0\.01 of type float"),
+        (lambda: regularizers.get(0.01), DeepkitTypeError, r"or a Regularizer object, got 0\.01"),
         (lambda: L1(-1), DeepkitValueError, r"L1\(l1=-1\): expected a number of at least 0"),
         (lambda: L2(math.inf), DeepkitValueError, r"L2\(l2=inf\): expected a finite number"),
-        (lambda: L1L2(l1="much"), DeepkitTypeError, r"L1L2\(l1='much'\): expected a number, got str"),
+        (lambda: L1L2(l1="much"), DeepkitTypeError, r"L1L2\(l1='much'\): expected a number, got .much."),
         (
             lambda: regularizers.get(jnp.abs)(jnp.ones((2, 3))),
             DeepkitValueError,

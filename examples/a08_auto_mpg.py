@@ -1,0 +1,120 @@
+"""A8. Miles per gallon: standardised inside, in its own units outside; a table of settings over five folds."""
+
+from __future__ import annotations
+
+import tempfile
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+from reporting import arguments, beside, keep
+
+import deepkit as dk
+
+NETS = [((), "linear"), *((hidden, name) for hidden in ((16,), (32, 16)) for name in ("tanh", "relu"))]
+RATES = [("sgd", 0.01), ("sgd", 0.1), ("adam", 0.003), ("adam", 0.01)]
+EPOCHS = (50, 200)
+SETTING = ["hidden", "activation", "optimizer", "rate", "epochs"]
+ERRORS = ["train", "validation", "test"]
+
+
+def net(inputs: int, hidden: tuple[int, ...], activation: str, optimizer: str, encoder=None) -> dk.Model:
+    x = h = dk.Input(inputs)
+    for units in hidden:
+        h = dk.layers.Dense(units, activation)(h)
+    model = dk.Model(x, dk.layers.Dense(1)(h), encoder=encoder)
+    model.compile(optimizer, "mse")
+    return model
+
+
+def folds(data: dk.datasets.Dataset):
+    """Five times 236, 78 and 78 cars to train, validate and test on; no car is tested twice. The same for all nets."""
+    order = np.random.default_rng(0).permutation(len(data))
+    for fold in range(5):
+        test, dev, train = np.split(np.roll(order, -78 * fold), [78, 156])
+        yield [data.select(rows) for rows in (train, dev, test)]
+
+
+def rmse(predicted, true) -> float:
+    """Root mean squared error, in miles per gallon."""
+    return float(np.sqrt(np.mean((np.ravel(predicted) - np.asarray(true)) ** 2)))
+
+
+def sweep(cut: list, encoders: list) -> pd.DataFrame:
+    """A row per setting and fold, with the three errors."""
+    rows = []
+    inputs = [[encoder.transform(part) for part in parts] for encoder, parts in zip(encoders, cut, strict=True)]
+    targets = [encoder.transform_target(parts[0].y) for encoder, parts in zip(encoders, cut, strict=True)]
+    for (hidden, activation), (optimizer, rate) in ((n, r) for n in NETS for r in RATES):
+        model = net(encoders[0].width, hidden, activation, optimizer)
+        model.optimizer.learning_rate = rate
+        for fold, encoder in enumerate(encoders):
+            model.initialize(fold)
+            for begin, epochs in zip((0, *EPOCHS), EPOCHS, strict=False):  # the longer run goes on from the shorter
+                model.fit(inputs[fold][0], targets[fold], epochs=epochs, initial_epoch=begin, verbose=0, seed=fold)
+                answers = [encoder.inverse_target(model.predict(x)) for x in inputs[fold]]
+                errors = [rmse(answer, part.y) for answer, part in zip(answers, cut[fold], strict=True)]
+                rows.append([fold, hidden, activation, optimizer, rate, epochs, *errors])
+    return pd.DataFrame(rows, columns=["fold", *SETTING, *ERRORS])
+
+
+def by_setting(table: pd.DataFrame, best: pd.Series, baseline: float) -> matplotlib.figure.Figure:
+    """The validation error of every setting, parted by one hyper-parameter per panel, on one common axis."""
+    figure = matplotlib.figure.Figure(figsize=(13, 4), dpi=120, layout="constrained")
+    means = table.groupby(SETTING)["validation"].mean().reset_index()
+    for panel, name in zip(figure.subplots(1, len(SETTING), sharey=True), SETTING, strict=True):
+        values = list(dict.fromkeys(table[name]))
+        for place, value in enumerate(values):
+            errors = means.loc[[each == value for each in means[name]], "validation"]
+            panel.plot(place + np.linspace(-0.2, 0.2, len(errors)), errors, "o", color="#0072B2", alpha=0.5)
+            panel.hlines(errors.median(), place - 0.3, place + 0.3, color="black")
+        chosen = values.index(best[name])
+        panel.plot(chosen, best["validation"], "*", color="#D55E00", markersize=14)
+        panel.set_xticks(range(len(values)), [str(list(v)) if isinstance(v, tuple) else str(v) for v in values])
+        panel.set(xlabel=name, xlim=(-0.6, len(values) - 0.4))
+    figure.axes[0].set_ylabel("validation RMSE (mpg), mean of 5 folds")
+    figure.suptitle(f"A dot per setting, median as a bar, the chosen one a star (always the mean: {baseline:.1f} mpg)")
+    return figure
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    data = dk.datasets.load_auto_mpg()
+    print(data)
+    beside("cars in the file", len(data) + data.dropped, 398)
+    beside("cars that stay; dropped, for they have no horsepower", f"{len(data)}; {data.dropped}", "392; 6")
+    cut = list(folds(data))
+    encoders = [dk.preprocessing.TableEncoder(target="zscore").fit(parts[0]) for parts in cut]  # on training rows only
+    print(encoders[0].report())
+
+    table = sweep(cut, encoders)
+    mean = table.groupby(SETTING, as_index=False)[ERRORS].mean().sort_values("validation")
+    print(mean.round(2).head().to_string(index=False))
+    best, linear = mean.iloc[0], mean[mean["activation"] == "linear"].iloc[0]  # chosen by validation only
+    baseline = float(np.mean([rmse(np.mean(train.y), test.y) for train, _, test in cut]))
+    runs = {name: table[(table[SETTING] == row[SETTING]).all(axis=1)] for name, row in (("best", best), ("linear", linear))}
+    beside("rows of the table", len(table), f"{len(NETS)} × {len(RATES)} × {len(EPOCHS)} × 5")
+    beside("validation RMSE (mpg), the best net", float(best["validation"]), f"< {linear['validation']:.3f}, the best linear one")
+    better = int((runs["best"]["validation"].to_numpy() < runs["linear"]["validation"].to_numpy()).sum())
+    beside("folds in which it is better than linear", better, 5)
+    test = runs["best"]["test"]
+    beside("its test RMSE (mpg), mean ± deviation", f"{test.mean():.2f} ± {test.std():.2f}", f"< {baseline:.2f}, always the mean")
+    keep(by_setting(table, best, baseline), options.out / "a08_settings.png")
+
+    # The standardisation travels with the model: cars go in as they are, miles per gallon come out, also from a file.
+    train, _, new = cut[0]
+    model = net(encoders[0].width, best["hidden"], best["activation"], best["optimizer"], encoders[0])
+    model.optimizer.learning_rate = best["rate"]
+    model.fit(train, epochs=best["epochs"], verbose=0)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/mpg.deepkit")
+        again = dk.load_model(f"{folder}/mpg.deepkit")
+    car = new.x.iloc[0].to_dict()
+    beside(f"one car ({car['weight']:.0f} pounds, of 19{car['model year']:.0f}), mpg", float(again.predict(car)[0, 0]), new.y.iloc[0])
+    beside("predictions of the file, as of the model", np.array_equal(again.predict(new), model.predict(new)), True)
+    truth, predicted = {"training": train.y, "test": new.y}, {"training": model.predict(train), "test": again.predict(new)}
+    keep(dk.plots.predicted_against_true(truth, predicted, units="mpg"), options.out / "a08_auto_mpg.png")
+
+
+if __name__ == "__main__":
+    main()
