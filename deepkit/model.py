@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -225,7 +226,8 @@ class Model:
                 `optax.GradientTransformation`. Keras's default, "rmsprop".
             loss: Name, `dk.losses` object or function `f(y_true, y_pred)`; a list or dict for several outputs.
                 Whether it is computed from logits is read from the graph.
-            metrics: Names, objects or functions; every row counts once.
+            metrics: Names, objects or functions; every row counts once. They are in the target's own units, also where
+                the encoder scales it; the loss is in the scaled units that it is minimised in.
             loss_weights: Factors of the outputs' losses in the total.
             weighted_metrics: Metrics in which rows count by their sample weight.
 
@@ -233,6 +235,8 @@ class Model:
             DeepkitError: for unknown names, and for losses and metrics that make no sense on their output.
         """
         heads = resolve_heads(self.graph, loss, loss_weights, metrics, weighted_metrics)
+        if self.encoder is not None and self.encoder.target_scale is not None:
+            heads = tuple(dataclasses.replace(head, scale=self.encoder.target_scale) for head in heads)
         self._trainer = Trainer(self.program, compiled_optimizer(optimizer), heads)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import itertools
 
 import matplotlib.figure
 import numpy as np
@@ -12,7 +12,7 @@ from reporting import arguments, beside, keep
 import deepkit as dk
 
 NETS = [((), "linear"), *((hidden, name) for hidden in ((16,), (32, 16)) for name in ("tanh", "relu"))]
-RATES = [("sgd", 0.01), ("sgd", 0.1), ("adam", 0.003), ("adam", 0.01)]
+RATES = {"sgd": (0.01, 0.1), "adam": (0.003, 0.01)}
 EPOCHS = (50, 200)
 SETTING = ["hidden", "activation", "optimizer", "rate", "epochs"]
 ERRORS = ["train", "validation", "test"]
@@ -45,10 +45,10 @@ def sweep(cut: list, encoders: list) -> pd.DataFrame:
     rows = []
     inputs = [[encoder.transform(part) for part in parts] for encoder, parts in zip(encoders, cut, strict=True)]
     targets = [encoder.transform_target(parts[0].y) for encoder, parts in zip(encoders, cut, strict=True)]
-    for (hidden, activation), (optimizer, rate) in ((n, r) for n in NETS for r in RATES):
+    for (hidden, activation), optimizer in itertools.product(NETS, RATES):
         model = net(encoders[0].width, hidden, activation, optimizer)
-        model.optimizer.learning_rate = rate
-        for fold, encoder in enumerate(encoders):
+        for rate, (fold, encoder) in itertools.product(RATES[optimizer], enumerate(encoders)):
+            model.optimizer.learning_rate = rate  # nothing is compiled anew
             model.initialize(fold)
             for begin, epochs in zip((0, *EPOCHS), EPOCHS, strict=False):  # the longer run goes on from the shorter
                 model.fit(inputs[fold][0], targets[fold], epochs=epochs, initial_epoch=begin, verbose=0, seed=fold)
@@ -63,7 +63,7 @@ def by_setting(table: pd.DataFrame, best: pd.Series, baseline: float) -> matplot
     figure = matplotlib.figure.Figure(figsize=(13, 4), dpi=120, layout="constrained")
     means = table.groupby(SETTING)["validation"].mean().reset_index()
     for panel, name in zip(figure.subplots(1, len(SETTING), sharey=True), SETTING, strict=True):
-        values = list(dict.fromkeys(table[name]))
+        values = sorted(set(table[name]))
         for place, value in enumerate(values):
             errors = means.loc[[each == value for each in means[name]], "validation"]
             panel.plot(place + np.linspace(-0.2, 0.2, len(errors)), errors, "o", color="#0072B2", alpha=0.5)
@@ -89,16 +89,15 @@ def main() -> None:
 
     table = sweep(cut, encoders)
     mean = table.groupby(SETTING, as_index=False)[ERRORS].mean().sort_values("validation")
-    print(mean.round(2).head().to_string(index=False))
+    print(mean.round(3).head().to_string(index=False))
     best, linear = mean.iloc[0], mean[mean["activation"] == "linear"].iloc[0]  # chosen by validation only
     baseline = float(np.mean([rmse(np.mean(train.y), test.y) for train, _, test in cut]))
-    runs = {name: table[(table[SETTING] == row[SETTING]).all(axis=1)] for name, row in (("best", best), ("linear", linear))}
-    beside("rows of the table", len(table), f"{len(NETS)} × {len(RATES)} × {len(EPOCHS)} × 5")
-    beside("validation RMSE (mpg), the best net", float(best["validation"]), f"< {linear['validation']:.3f}, the best linear one")
-    better = int((runs["best"]["validation"].to_numpy() < runs["linear"]["validation"].to_numpy()).sum())
-    beside("folds in which it is better than linear", better, 5)
-    test = runs["best"]["test"]
-    beside("its test RMSE (mpg), mean ± deviation", f"{test.mean():.2f} ± {test.std():.2f}", f"< {baseline:.2f}, always the mean")
+    nonlinear, straight = (table[(table[SETTING] == one[SETTING]).all(axis=1)].set_index("fold") for one in (best, linear))
+    beside("rows of the table", len(table), f"5 folds × {len(NETS)} nets × 4 rates × {len(EPOCHS)} lengths")
+    beside("validation RMSE (mpg), best net", best["validation"], f"< {linear['validation']:.3f}, the best linear one")
+    beside("folds in which it beats linear", int((nonlinear["validation"] < straight["validation"]).sum()), 5)
+    score = f"{nonlinear['test'].mean():.2f} ± {nonlinear['test'].std():.2f}"
+    beside("its test RMSE (mpg), mean ± deviation", score, f"< {baseline:.2f}, always the mean")
     keep(by_setting(table, best, baseline), options.out / "a08_settings.png")
 
     # The standardisation travels with the model: cars go in as they are, miles per gallon come out, also from a file.
@@ -106,13 +105,13 @@ def main() -> None:
     model = net(encoders[0].width, best["hidden"], best["activation"], best["optimizer"], encoders[0])
     model.optimizer.learning_rate = best["rate"]
     model.fit(train, epochs=best["epochs"], verbose=0)
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(f"{folder}/mpg.deepkit")
-        again = dk.load_model(f"{folder}/mpg.deepkit")
+    model.save(options.out / "mpg.deepkit")
+    again = dk.load_model(options.out / "mpg.deepkit")
     car = new.x.iloc[0].to_dict()
-    beside(f"one car ({car['weight']:.0f} pounds, of 19{car['model year']:.0f}), mpg", float(again.predict(car)[0, 0]), new.y.iloc[0])
-    beside("predictions of the file, as of the model", np.array_equal(again.predict(new), model.predict(new)), True)
-    truth, predicted = {"training": train.y, "test": new.y}, {"training": model.predict(train), "test": again.predict(new)}
+    answer, off = float(again.predict(car)[0, 0]), nonlinear["test"].mean()
+    beside(f"mpg of a car of {car['weight']:.0f} pounds", answer, f"{new.y.iloc[0]}, give or take {off:.1f}")
+    beside("the file predicts what the model does", np.array_equal(again.predict(new), model.predict(new)), True)
+    truth, predicted = ({"training": of(train), "test": of(new)} for of in (lambda part: part.y, again.predict))
     keep(dk.plots.predicted_against_true(truth, predicted, units="mpg"), options.out / "a08_auto_mpg.png")
 
 

@@ -1,4 +1,4 @@
-"""B4. Loss curves: what a wrong probability costs by cross-entropy, squared and linear error, and how hard each pulls."""
+"""B4. Loss curves: what a wrong probability costs by cross-entropy, squared and linear error, and how each pulls."""
 
 from __future__ import annotations
 

@@ -88,14 +88,15 @@ def main() -> None:
     bill = {name: np.mean(runs, axis=0) for name, runs in bills.items()}  # per 100 people, by threshold
     tenth, half = (int(np.argmin(np.abs(thresholds - t))) for t in (0.1, 0.5))
     possible = bill.pop("the true probabilities")[tenth]
-    beside("cost per 100 people: no weights, threshold .5", float(bill["no weights"][half]), f"≥ {possible:.1f}, far off")
-    beside("no weights, threshold .1", float(bill["no weights"][tenth]), f"≥ {possible:.1f}, near")
+    beside("cost of 100 people, the true probabilities", float(possible), "the least, but for chance")
+    beside("cost of 100 people, no weights, threshold .5", float(bill["no weights"][half]), "far more")
+    beside("cost of 100 people, no weights, threshold .1", float(bill["no weights"][tenth]), "little more")
     for name in ("class weight 9", "positive weight 9"):
-        beside(f"{name}, threshold .5", float(bill[name][half]), f"≥ {possible:.1f}, near")
+        beside(f"cost of 100 people, {name}, threshold .5", float(bill[name][half]), "little more")
     for (name, costs_by_threshold), style in zip(bill.items(), ("-", "-", "--"), strict=True):
         right.plot(thresholds, costs_by_threshold, style, label=name)
     right.axhline(possible, color="grey", linestyle=":", label="true probabilities, threshold .1")
-    right.set(xlabel="threshold on p", ylabel="cost per 100 people", title="Lower the threshold, or weigh the rare class")
+    right.set(xlabel="threshold on p", ylabel="cost of 100 people", title="Lower the threshold, or weigh the sick")
     right.legend(frameon=False)
     keep(figure, options.out / "b05_unequal_costs.png")
 

@@ -12,7 +12,7 @@ import deepkit as dk
 
 ROWS = 193  # as many as the training set of the heart disease has; here they are handwritten digits
 RATE = 0.1
-SIZES = {"full batch": None, "batches of 64": 64, "batches of 32": 32, "one sample": 1}
+SIZES = {"all": None, "64": 64, "32": 32, "1": 1}  # rows in a batch
 
 
 class Count(dk.callbacks.Callback):
@@ -57,7 +57,8 @@ def main() -> None:
         model.initialize(0)
         model.fit(x, y, batch_size=size, epochs=1, shuffle=False, callbacks=[count], verbose=0)
         last = ROWS % (size or ROWS) or size or ROWS
-        beside(f"updates in an epoch, {name} (the last has {last})", count.updates, -(-ROWS // (size or ROWS)))
+        steps = -(-ROWS // (size or ROWS))
+        beside(f"updates in an epoch, rows per batch: {name}, in the last {last}", count.updates, steps)
         beside("  its weights, against the loop by hand", gap(model.params, by_hand), "< 1e-5")
 
     # One step is W2 = W1 − rate · gradient. The loss falls by about rate · |gradient|².
@@ -99,10 +100,11 @@ def main() -> None:
             after[name].append(model.evaluate(x, y)["loss"])
     above = "the larger the batch, the more"
     for name, losses in after.items():
-        beside(f"loss after one epoch, {name}", f"{np.mean(losses):.3f} ± {np.std(losses, ddof=1):.3f}", above)
+        spread = f"{np.mean(losses):.3f} ± {np.std(losses, ddof=1):.3f}"
+        beside(f"loss after one epoch, rows per batch: {name}", spread, above)
         above = f"< {np.mean(losses):.3f}"
     figure = dk.plots.spread_over_runs(
-        after, quantity="cross-entropy of the 193 rows", setting=f"rows in a step of SGD({RATE})",
+        after, quantity="cross-entropy of the 193 rows", setting=f"rows in a batch; ten starts each, SGD({RATE})",
         baselines={"guessing, ln 10": float(np.log(10))}, title="After one epoch: 1, 4, 7 or 193 steps",
     )  # fmt: skip
     keep(figure, options.out / "b06_after_one_epoch.png")

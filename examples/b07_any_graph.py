@@ -93,7 +93,9 @@ def main() -> None:
         scores.append(graph.evaluate(new_x, new_y))
     for key, baseline in (("number_r2", "> 0, always the mean"), ("kind_accuracy", "> 0.333, guessing")):
         beside(f"{key} on 200 new rows, lowest of {len(SEEDS)} starts", min(s[key] for s in scores), baseline)
-    keep(history.plot(), options.out / "b07_any_graph.png")
+    figure = history.plot()
+    figure.suptitle("Two inputs, two outputs: each answer has its own loss and its own metric")
+    keep(figure, options.out / "b07_any_graph.png")
 
     # Layer, activation and loss of our own in one model: by which angle were the points turned?
     points = rng.normal(size=(256, 2)).astype("float32")

@@ -47,6 +47,7 @@ def _written_head(head: Head, count: int, names: Names) -> dict[str, Any]:
     return {
         "loss": names.write(head.loss, f"loss{suffix}"),
         "loss_weight": head.loss_weight,
+        "scale": head.scale,
         **{
             which: [[key, names.write(metric, f"{which}{suffix}.{key}")] for key, metric in getattr(head, which)]
             for which in ("metrics", "weighted_metrics")
@@ -94,7 +95,9 @@ def read_training(
                 name,
                 decode(head["loss"], vocabulary),
                 head["loss_weight"],
-                *(tuple((k, decode(m, vocabulary)) for k, m in head[w]) for w in ("metrics", "weighted_metrics")),
+                metrics=_metrics(head["metrics"], vocabulary),
+                weighted_metrics=_metrics(head["weighted_metrics"], vocabulary),
+                scale=None if head["scale"] is None else tuple(head["scale"]),
             )
             for name, head in zip(program.graph.output_names, written["heads"], strict=True)
         )
@@ -105,6 +108,10 @@ def read_training(
             "To predict, nothing more is needed; to train or evaluate, load it that way or call compile."
         )
         return None
+
+
+def _metrics(written: Any, vocabulary: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple((key, decode(metric, vocabulary)) for key, metric in written)
 
 
 def _declarations(written: Mapping[str, Any]) -> list[Any]:

@@ -49,9 +49,7 @@ def _fan_in(value: Any) -> int | None:
     return None if value is None else positive_integer(value)
 
 
-def _draw(
-    key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float, mode: str, distribution: str
-) -> jax.Array:
+def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float, mode: str, distribution: str) -> jax.Array:
     fan_in, fan_out = fans(shape)
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
     variance = scale / max(1.0, fan)

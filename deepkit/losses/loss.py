@@ -74,6 +74,8 @@ class Loss(Configurable):
         Raises:
             DeepkitValueError: if shapes do not agree; nothing is broadcast, `(N,)` against `(N, 1)` included.
         """
+        if not self.from_logits:
+            self._refuse_logits(y_pred)
         compute = self.values_from_logits if self.from_logits else self.values
         values = compute(y_true, y_pred)
         if sample_weight is None:
@@ -86,6 +88,17 @@ class Loss(Configurable):
             )
         weights = weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
         return jnp.mean(values * weights)
+
+    def _refuse_logits(self, y_pred: Any) -> None:
+        """Numbers outside [0, 1] are no probabilities; of traced numbers nothing can be said."""
+        if self.FUSES is None or isinstance(y_pred, jax.core.Tracer):
+            return
+        low, high = float(np.min(y_pred, initial=0)), float(np.max(y_pred, initial=0))
+        if low < 0 or high > 1 + 1e-3:
+            raise DeepkitValueError(
+                f"{type(self).__name__} expects probabilities, but y_pred goes from {low:g} to {high:g}: these look "
+                f"like logits. Say {type(self).__name__}(from_logits=True)."
+            )
 
     def check_output(self, output: Spec, label: str, activation: Callable[..., Any] | None) -> None:
         """Refuse, before anything is compiled, an output that this loss cannot be meant for.

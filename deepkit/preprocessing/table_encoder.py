@@ -164,6 +164,11 @@ class TableEncoder:
         self._fitted()
         return np.asarray(y) if self._target is None else self._target.encode(y)
 
+    @property
+    def target_scale(self) -> tuple[float, float] | None:
+        """`(offset, width)` of a scaled target y = offset + width · scaled; `None` where it is not scaled."""
+        return (self._target.offset, self._target.width) if isinstance(self._target, TargetScale) else None
+
     def inverse_target(self, predictions: Any) -> np.ndarray:
         """Predictions of a scaled target, of any shape, in its own units; all others as given."""
         self._fitted()

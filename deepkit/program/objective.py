@@ -33,6 +33,8 @@ class Head:
         loss_weight: Its factor in the total.
         metrics: By history key; every row counts once.
         weighted_metrics: By history key; rows count by their sample weight.
+        scale: `(offset, width)` of a target that an encoder scaled: metrics are taken in its own units, the loss in
+            those that are trained on.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Head:
     loss_weight: float
     metrics: tuple[tuple[str, Metric], ...] = ()
     weighted_metrics: tuple[tuple[str, Metric], ...] = ()
+    scale: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +154,9 @@ class Objective:
         output = jax.lax.stop_gradient(output)
         if self._gives_logits(index) and head.loss is not None:
             output = head.loss.probabilities(output)
+        if head.scale is not None:
+            offset, width = head.scale
+            output, target = offset + width * output, offset + width * target
         counted = jnp.ones(output.shape[0], output.dtype) if mask is None else mask.astype(output.dtype)
         weighted = counted if weights is None else counted * weights
         measured = {f"{head.name}/{key}": metric.statistics(target, output, counted) for key, metric in head.metrics}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -193,7 +194,7 @@ def _resolve(trainer: Trainer, model: Any, y: Any, verbose: Any) -> None:
         if isinstance(head.loss, Crossentropy):
             loss, sentence = head.loss.choose(tensor.spec, as_array(value, "y"))
             loss.check_output(tensor.spec, tensor.label, None)
-            head = Head(head.name, loss, head.loss_weight, head.metrics, head.weighted_metrics)
+            head = dataclasses.replace(head, loss=loss)
             if verbose != 0:
                 print(sentence)
         heads.append(head)
