@@ -92,7 +92,9 @@ def main() -> None:
     print(mean.round(3).head().to_string(index=False))
     best, linear = mean.iloc[0], mean[mean["activation"] == "linear"].iloc[0]  # chosen by validation only
     baseline = float(np.mean([rmse(np.mean(train.y), test.y) for train, _, test in cut]))
-    nonlinear, straight = (table[(table[SETTING] == one[SETTING]).all(axis=1)].set_index("fold") for one in (best, linear))
+    nonlinear, straight = (
+        table[(table[SETTING] == one[SETTING]).all(axis=1)].set_index("fold") for one in (best, linear)
+    )
     beside("rows of the table", len(table), f"5 folds × {len(NETS)} nets × 4 rates × {len(EPOCHS)} lengths")
     beside("validation RMSE (mpg), best net", best["validation"], f"< {linear['validation']:.3f}, the best linear one")
     beside("folds in which it beats linear", int((nonlinear["validation"] < straight["validation"]).sum()), 5)

@@ -74,6 +74,11 @@ class Loss(Configurable):
         Raises:
             DeepkitValueError: if shapes do not agree; nothing is broadcast, `(N,)` against `(N, 1)` included.
         """
+        if np.ndim(y_pred) == 0:
+            raise DeepkitValueError(
+                f"{type(self).__name__} was given a single number, but losses take rows: the first axis is the batch. "
+                "Pass arrays, such as [[1.0]] and [[0.5]]."
+            )
         if not self.from_logits:
             self._refuse_logits(y_pred)
         compute = self.values_from_logits if self.from_logits else self.values

@@ -62,7 +62,8 @@ def spread_over_runs(
     for (label, value), style in zip((baselines or {}).items(), itertools.cycle(("--", ":", "-.")), strict=False):
         panel.axhline(value, color=GREY, linestyle=style, label=label)
     panel.set_xticks(range(len(names)), names)
-    panel.tick_params("x", rotation=90 if max(map(len, results)) * len(names) > 10 * width else 0)
+    longest = max(len(line) for name in results for line in name.splitlines() or [""])
+    panel.tick_params("x", rotation=90 if longest * len(names) > 10 * width else 0)
     panel.set(xlabel=setting, ylabel=quantity, title=title, xlim=(-0.6, len(names) - 0.3))
     legend_below(figure)
     return figure

@@ -60,8 +60,8 @@ class Program:
         layers = {path: layer for path, layer in self.places.items() if not isinstance(layer, SubModel)}
         result = forward(
             self.graph,
-            {layer: get(params, path) for path, layer in layers.items()},
-            {layer: get(state, path) for path, layer in layers.items()},
+            {layer: _branch(params, path) for path, layer in layers.items()},
+            {layer: _branch(state, path) for path, layer in layers.items()},
             inputs,
             context,
         )
@@ -76,7 +76,9 @@ class Program:
         for path, layer in self.places.items():
             ancestors = (self.places.get(path[:end]) for end in range(1, len(path)))
             trained = layer.trainable and all(a is None or a.trainable for a in ancestors)
-            if not isinstance(layer, SubModel):
+            if isinstance(layer, SubModel):
+                put(mask, path, {})
+            else:
                 declared = layer.weight_tree(*self.input_specs_of(path))
                 flags = jax.tree.map(lambda w, trained=trained: trained, parameters_of(declared), is_leaf=is_weight)
                 put(mask, path, flags)
@@ -116,6 +118,13 @@ def get(tree: Weights, path: Path) -> Any:
     """The branch at a path."""
     for name in path:
         tree = tree[name]
+    return tree
+
+
+def _branch(tree: Weights, path: Path) -> Any:
+    """The branch at a path, empty where there is none: a tree need not name the layers that have nothing in it."""
+    for name in path:
+        tree = tree.get(name, {})
     return tree
 
 

@@ -372,5 +372,6 @@ def to_device(
 ) -> Batch:
     """Checked arrays as device rows."""
     # Not jnp.asarray, which compiles a program for every new shape.
-    moved = jax.device_put([None if a is None else np.asarray(a, np.float32) for a in weights])
-    return Batch(tuple(jax.device_put(list(inputs))), tuple(jax.device_put(list(targets))), tuple(moved))
+    rows: Any = (inputs, targets, [None if a is None else np.asarray(a, np.float32) for a in weights])
+    moved: Any = jax.device_put(rows)
+    return Batch(*map(tuple, moved))
