@@ -22,6 +22,8 @@ from deepkit.program.holders import checked, from_keras_order, keras_order, stor
 from deepkit.program.objective import Batch
 from deepkit.program.program import is_weight
 from deepkit.training import fitting
+from deepkit.training.arguments import DEFAULT_BATCH_SIZE, check_batch_size, check_seed
+from deepkit.training.rows import check_encoder, check_ready, in_own_units, model_inputs
 from deepkit.training.trainer import Trainer, compiled_optimizer
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Model:
         self.history: History | None = None
         self._trainer: Trainer | None = None
         self._predict = jax.jit(self._outputs)
-        fitting.check_encoder(encoder, self.graph)
+        check_encoder(encoder, self.graph)
 
     def __repr__(self) -> str:
         inputs, outputs = ([t.spec.row_shape for t in tensors] for tensors in (self.graph.inputs, self.graph.outputs))
@@ -157,7 +159,7 @@ class Model:
     @from_user_line
     def initialize(self, seed: int = 0) -> None:
         """Draw all weights anew, and forget the optimizer's state and the columns of the training table."""
-        store(self.program, *self.program.init(jax.random.key(fitting.check_seed(seed))))
+        store(self.program, *self.program.init(jax.random.key(check_seed(seed))))
         self.columns = None
         self._forget()
 
@@ -257,7 +259,7 @@ class Model:
         self,
         x: Any,
         y: Any = None,
-        batch_size: int | None = 32,
+        batch_size: int | None = DEFAULT_BATCH_SIZE,
         epochs: int = 1,
         verbose: Any = "auto",
         callbacks: Iterable[Any] | None = None,
@@ -322,8 +324,10 @@ class Model:
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> dict[str, Any]:
         """One gradient step on these rows; loss and metrics of the batch before it."""
         history = fitting.fit(
-            self, self._require_trainer("train_on_batch"), x, y, batch_size=None, epochs=1, verbose=0,
-            shuffle=False, class_weight=class_weight, sample_weight=sample_weight, purpose="train_on_batch",
+            self, self._require_trainer("train_on_batch"), x=x, y=y, batch_size=None, epochs=1, verbose=0,
+            callbacks=None, validation_split=0.0, validation_data=None, shuffle=False, class_weight=class_weight,
+            sample_weight=sample_weight, initial_epoch=0, steps_per_epoch=None, validation_batch_size=None, seed=0,
+            purpose="train_on_batch",
         )  # fmt: skip
         return {key: values[0] for key, values in history.history.items()}
 
@@ -338,11 +342,11 @@ class Model:
         """
         if fitting.is_stream(x):
             return fitting.predict_stream(self, x)
-        size = fitting.check_batch_size(batch_size) or PREDICTION_ROWS
-        arrays = input_arrays(fitting.model_inputs(self, x, "predict"), self.graph)
-        fitting.check_ready(self)
+        size = check_batch_size(batch_size) or PREDICTION_ROWS
+        arrays = input_arrays(model_inputs(self, x, "predict"), self.graph)
+        check_ready(self)
         outputs = self._predict_arrays(arrays, size)
-        return fitting.in_own_units(self, restore(outputs, self.graph))
+        return in_own_units(self, restore(outputs, self.graph))
 
     def _predict_arrays(self, arrays: Sequence[np.ndarray], batch_size: int) -> list[np.ndarray]:
         enable_compilation_cache()

@@ -374,4 +374,4 @@ def to_device(
     # Not jnp.asarray, which compiles a program for every new shape.
     rows: Any = (inputs, targets, [None if a is None else np.asarray(a, np.float32) for a in weights])
     moved: Any = jax.device_put(rows)
-    return Batch(*map(tuple, moved))
+    return Batch(tuple(moved[0]), tuple(moved[1]), tuple(moved[2]))

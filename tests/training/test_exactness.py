@@ -98,7 +98,7 @@ def test_a_real_row_of_nan_is_not_hidden(row):
 
 
 class Inflating(dk.layers.Layer):
-    """Overflows in a row that only fills up: there the layer's input is a copy of the marked row, at most 3 times."""
+    """Gives NaN in the rows that only fill up."""
 
     def call(self, weights, x, context):
         if context.row_mask is None:
@@ -126,6 +126,13 @@ def test_nan_in_the_padding_reaches_nothing():
     assert histories[0].history == histories[1].history
     for a, b in zip(clean.get_weights(), poisoned.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_nan_in_the_outputs_of_padding_reaches_no_figure():
+    inputs = dk.Input(5)
+    model = dk.Model(inputs, dk.layers.Dense(1, "sigmoid")(Inflating()(inputs)))
+    model.compile("sgd", "bce", metrics=list(METRICS))
+    assert model.evaluate(X, Y, batch_size=50) == pytest.approx(model.evaluate(X, Y), abs=2e-6)
 
 
 def test_a_last_batch_of_one_row_with_batch_normalisation(rows=65):
