@@ -159,7 +159,7 @@ class Model:
     @from_user_line
     def initialize(self, seed: int = 0) -> None:
         """Draw all weights anew, and forget the optimizer's state and the columns of the training table."""
-        store(self.program, *self.program.init(jax.random.key(check_seed(seed))))
+        store(self.program, *self.program.draw(check_seed(seed)))
         self.columns = None
         self._forget()
 
@@ -171,7 +171,7 @@ class Model:
         """`(parameters, state)` as they are now; drawn from seed 0 if there are none yet."""
         weights = stored(self.program)
         if weights is None:
-            store(self.program, *jax.jit(self.program.init)(jax.random.key(0)), overwrite=False)
+            store(self.program, *self.program.draw(0), overwrite=False)
             weights = stored(self.program)
             assert weights is not None
         return weights

@@ -1,11 +1,14 @@
 """What every test shares."""
 
 import os
+import tempfile
 
 import pytest
 
 from deepkit.errors import DeepkitError
 
+# Files of deepkit's own go into a folder of this run, not into the user's cache.
+os.environ["DEEPKIT_CACHE"] = tempfile.mkdtemp(prefix="deepkit-tests-")
 # Keras is a test dependency only: the independent implementation that parity is measured against.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 

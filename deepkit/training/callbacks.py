@@ -16,7 +16,7 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean, warn
 from deepkit.training.transitions import BestWeights, minimizes
 
 Logs = dict[str, Any]
@@ -67,6 +67,19 @@ def defines(callback: Callback, hooks: tuple[str, ...]) -> bool:
     return any(
         getattr(type(callback), hook, None) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks
     )
+
+
+def warn_of_unknown_hooks(callback: Callback) -> None:
+    """Say which `on_…` methods nobody will call: misspelt ones, and Keras's hooks of evaluation and prediction."""
+    for name in dir(callback):
+        if name.startswith(("on_test_", "on_predict_")):
+            warn(
+                f"{type(callback).__name__}.{name} is never called: validation runs inside the compiled program. "
+                "Use on_epoch_end, whose logs hold the val_ figures."
+            )
+        elif name.startswith("on_") and not hasattr(Callback, name):
+            hooks = [hook for hook in dir(Callback) if hook.startswith("on_")]
+            warn(f"{type(callback).__name__}.{name} is never called: no such hook. {did_you_mean(name, hooks)}")
 
 
 class LambdaCallback(Callback):

@@ -18,7 +18,12 @@ from deepkit.optimizers import Optimizer
 from deepkit.program.holders import store, stored
 from deepkit.program.objective import Batch, Head, Objective
 from deepkit.program.program import Program, combine, partition
-from deepkit.training.callbacks import Callback, LearningRateScheduler, ModelCheckpoint
+from deepkit.training.callbacks import (
+    Callback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    warn_of_unknown_hooks,
+)
 from deepkit.training.history import History
 from deepkit.training.loop import Run, Strategy, stopped
 from deepkit.training.progress import make_progress
@@ -339,6 +344,7 @@ def split_callbacks(callbacks: Sequence[Any], scheduled: bool) -> tuple[tuple[Ca
         if isinstance(callback, Transition):
             transitions.append(callback)
         elif isinstance(callback, Callback):
+            warn_of_unknown_hooks(callback)
             hosts.append(callback)
             if isinstance(callback, ModelCheckpoint) and callback.save_best_only:
                 transitions.append(callback.transition)

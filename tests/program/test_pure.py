@@ -42,9 +42,10 @@ def test_init_is_pure(model):
 
 def test_init_with_many_keys_at_once(model):
     keys = jax.random.split(jax.random.key(0), 5)
-    many = jax.vmap(model.init)(keys)
+    many = jax.jit(jax.vmap(model.init))(keys)
+    one = jax.jit(model.init)
     for index in range(5):
-        same(jax.tree.map(lambda leaf, index=index: leaf[index], many), model.init(keys[index]))
+        same(jax.tree.map(lambda leaf, index=index: leaf[index], many), one(keys[index]))
 
 
 def test_what_fit_draws_is_what_init_gives(model):
@@ -106,6 +107,7 @@ def test_gradients_agree_with_differences():
         vector, unravel = jax.flatten_util.ravel_pytree(variables["params"])
         labels = jnp.arange(10) % 3
 
+        @jax.jit
         def loss(vector):
             return model.loss(unravel(vector), variables["state"], (jnp.asarray(X, "float64"), labels))[0]
 
@@ -124,8 +126,9 @@ def test_training_by_hand_with_optax(model):
     params, state = net.params, net.variables["state"]
     rule = optax.sgd(0.1, momentum=0.9)
     memory = rule.init(params)
+    slope = jax.jit(jax.grad(net.loss, has_aux=True))
     for _ in range(3):
-        gradients, _ = jax.grad(net.loss, has_aux=True)(params, state, (X, Y))
+        gradients, _ = slope(params, state, (X, Y))
         updates, memory = rule.update(gradients, memory)
         params = optax.apply_updates(params, updates)
     net.fit(X, Y, batch_size=None, epochs=3, verbose=0)

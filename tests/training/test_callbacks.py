@@ -10,7 +10,7 @@ import pytest
 from training_cases import Rewound, data, net, same_bits
 
 import deepkit as dk
-from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, DeepkitWarning
 
 X, Y = data()
 HOOKS = (
@@ -248,6 +248,16 @@ def test_callbacks_of_another_kind_are_refused(rewound):
     for wrong in (keras.callbacks.EarlyStopping(), dk.callbacks.EarlyStopping, print):
         with pytest.raises(DeepkitTypeError, match="callbacks holds"):
             rewound().fit(X, Y, verbose=0, callbacks=[wrong])
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [("on_test_end", "on_test_end is never called: validation"), ("on_epoch_ends", "Did you mean 'on_epoch_end'")],
+)
+def test_hooks_that_nobody_calls_are_told(rewound, hook, message):
+    callback = type("Mine", (dk.callbacks.Callback,), {hook: lambda self, *_: None})()
+    with pytest.warns(DeepkitWarning, match=message):
+        rewound().fit(X, Y, verbose=0, callbacks=[callback])
 
 
 def rows_of(path, **options):

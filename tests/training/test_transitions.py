@@ -81,11 +81,10 @@ def in_keras(callback, values):
 
 
 STOPPING = [
-    {"patience": patience, "min_delta": delta, "mode": mode, **more}
-    for (patience, delta), mode, more in itertools.product(
+    {"patience": patience, "min_delta": delta, **more}
+    for (patience, delta), more in itertools.product(
         [(0, 0.0), (1, 0.25), (3, -0.5), (5, 0.1)],
-        ["min", "max"],
-        [{}, {"baseline": 1.0, "start_from_epoch": 4}],
+        [{"mode": "min"}, {"mode": "max", "baseline": 1.0, "start_from_epoch": 4}],
     )
 ]
 
