@@ -48,7 +48,7 @@ def main() -> None:
         imports: dict[str, list[float]] = {"flax.nnx": [], "deepkit": []}
         for _ in range(options.rounds):
             for name, (python, environment) in peers.items():
-                rounds[name].append(measure(name, 5, python, environment))
+                rounds[name].append(measure(name, 25 if name in ("deepkit", "jax") else 3, python, environment))
             rounds["deepkit, cached"].append(measure("deepkit", 0, sys.executable, cached))
             for modules, times in imports.items():
                 times.append(import_time(modules))

@@ -177,6 +177,17 @@ def _start(stream: Any) -> Iterator[Any]:
     return iter(started)
 
 
+def _repeated(stream: Any) -> Iterator[Any]:
+    """The batches of a stream over and over; ends if a pass has none."""
+    while True:
+        empty = True
+        for batch in _start(stream):
+            empty = False
+            yield batch
+        if empty:
+            return
+
+
 def _collected(stream: Any, purpose: str) -> tuple[Any, ...]:
     """All batches of a stream as one `(x, y)` or `(x, y, weights)`."""
     batches = []
@@ -223,15 +234,17 @@ def _fit_stream(
         return padded(to_device(inputs, targets, rows), size)
 
     first = convert(first_item)
-    # One stream serves all epochs if steps_per_epoch divides it; else every epoch starts the stream again.
-    endless = itertools.chain([first_item], running)
-    fresh = [endless]
+    # The first stream is already open. With steps_per_epoch it goes on from epoch to epoch, and one that can be
+    # iterated again starts anew when it runs out; without, every epoch is one pass.
+    running = itertools.chain([first_item], running)
+    if steps_per_epoch is not None and not isinstance(stream, Iterator):
+        running = itertools.chain(running, _repeated(stream))
+    opened = [running]
 
     def batches(_: int) -> Iterator[Batch]:
-        if steps_per_epoch is None and not fresh:
-            return map(convert, _start(stream))
-        source = fresh[0] if steps_per_epoch is not None else fresh.pop()
-        return map(convert, source)
+        if steps_per_epoch is not None:
+            return map(convert, running)
+        return map(convert, opened.pop() if opened else _start(stream))
 
     if validation_data is not None:
         plan.validation = _validation(model, trainer, validation_data)

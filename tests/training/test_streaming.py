@@ -285,3 +285,18 @@ def test_large_arrays_unshuffled_are_the_resident_run(rewound, monkeypatch):
     streamed = model.fit(X, Y, epochs=3, verbose=0, shuffle=False)
     np.testing.assert_allclose(streamed["loss"], resident["loss"], atol=1e-6)
     close(model.get_weights(), weights)
+
+
+def test_a_loader_starts_again_when_steps_per_epoch_outrun_it():
+    rng = np.random.default_rng(0)
+    loader = [(rng.normal(size=(8, 3)).astype("float32"), rng.normal(size=(8, 1)).astype("float32")) for _ in range(3)]
+
+    class Loader:
+        def __iter__(self):
+            return iter(loader)
+
+    inputs = dk.Input(3)
+    model = dk.Model(inputs, dk.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    history = model.fit(Loader(), steps_per_epoch=2, epochs=5, verbose=0)
+    assert history.epoch == [0, 1, 2, 3, 4]
