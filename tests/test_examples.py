@@ -20,6 +20,9 @@ NEEDS = {
 ROWS = ["A8", "B1", "B2", "B4", "B5", "B6", "B7", "B8", "C5", "C14", "C15", "C18", "C19", "D4", "D11"]
 
 
+USERS_ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+
+
 def require(name: str) -> None:
     """Skip where an example's file cannot be had; under CI that is a failure."""
     directory = os.environ.get("DEEPKIT_DATA")
@@ -44,7 +47,7 @@ def test_example(script, tmp_path):
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": ""},
+        env={**USERS_ENVIRONMENT, "PYTHONPATH": ""},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     pictures = list((tmp_path / "pictures").glob(f"{script.stem.split('_')[0]}*.png"))
@@ -60,7 +63,12 @@ def test_demo_needs_no_network(tmp_path):
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "DEEPKIT_DATA": "", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
+        env={
+            **USERS_ENVIRONMENT,
+            "DEEPKIT_DATA": "",
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        },
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "read back: weights equal: True; predictions on raw rows equal: True" in done.stdout
@@ -78,6 +86,7 @@ def test_demo_on_heart_disease(tmp_path):
         capture_output=True,
         text=True,
         timeout=120,
+        env=USERS_ENVIRONMENT,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "303 rows" in done.stdout or "303" in done.stdout
