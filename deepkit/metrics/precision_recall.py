@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from deepkit.configuration import parameter
-from deepkit.errors import DeepkitValueError
+from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.metrics import thresholds as convert
 from deepkit.metrics.metric import Metric, Statistics
@@ -43,7 +43,7 @@ class _OutcomeMetric(Metric):
 
     def score(self, true_positives: jax.Array, false_positives: jax.Array, false_negatives: jax.Array) -> jax.Array:
         """The score that the counts give, element by element."""
-        raise NotImplementedError(f"{type(self).__name__} does not define score")
+        raise DeepkitTypeError(f"{type(self).__name__} does not define score(self, …) of the three counts.")
 
     def resolve(self, output: Spec, label: str) -> Metric:
         refuse_regression(self.key, output, label)
