@@ -1,6 +1,11 @@
 """deepkit: declare a model in four lines, train it as one compiled JAX program, take the parameters away."""
 
-from deepkit import (
+import gc as _gc
+
+_collecting = _gc.isenabled()
+_gc.disable()  # importing jax makes a million objects that all stay: looking for garbage among them takes a tenth
+
+from deepkit import (  # noqa: E402
     activations,
     callbacks,
     datasets,
@@ -14,10 +19,14 @@ from deepkit import (
     preprocessing,
     regularizers,
 )
-from deepkit.data import split
-from deepkit.export import load_model
-from deepkit.graph import Input
-from deepkit.model import Model, Sequential
+from deepkit.data import split  # noqa: E402
+from deepkit.export import load_model  # noqa: E402
+from deepkit.graph import Input  # noqa: E402
+from deepkit.model import Model, Sequential  # noqa: E402
+
+_gc.freeze()
+if _collecting:
+    _gc.enable()
 
 __version__ = "0.1.0"
 

@@ -56,8 +56,8 @@ class Configurable:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        dataclasses.dataclass(repr=False, eq=cls.BY_VALUE, unsafe_hash=cls.BY_VALUE)(cls)
-        setattr(cls, "__init__", from_user_line(vars(cls)["__init__"]))  # noqa: B010  mypy refuses to assign a method
+        own = vars(cls).get("__init__")
+        setattr(cls, "__init__", _Constructor(own))  # noqa: B010  mypy refuses to assign a method
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -101,6 +101,29 @@ class Configurable:
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+class _Constructor:
+    """Stands for the `__init__` of a class until someone asks for it; then the class becomes a dataclass.
+
+    Making a dataclass compiles a piece of Python. For all of deepkit's classes at import, most of which a program
+    never uses, that would be a tenth of the time of a small program.
+    """
+
+    def __init__(self, own: Callable[..., None] | None) -> None:
+        self.own = own
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        for kind in reversed(owner.__mro__):
+            waiting = vars(kind).get("__init__")
+            if isinstance(waiting, _Constructor):
+                by_value = kind.BY_VALUE  # type: ignore[attr-defined]
+                del kind.__init__  # type: ignore[misc]  # a dataclass writes it only where there is none
+                if waiting.own is not None:
+                    setattr(kind, "__init__", waiting.own)  # noqa: B010  mypy refuses to assign a method
+                dataclasses.dataclass(repr=False, eq=by_value, unsafe_hash=by_value)(kind)
+                setattr(kind, "__init__", from_user_line(vars(kind)["__init__"]))  # noqa: B010
+        return getattr(owner if instance is None else instance, "__init__")  # noqa: B009  mypy refuses
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -46,6 +46,11 @@ class Program:
         """Every declared `Weight`, parameters and state together, nested by layer name."""
         return self._without_aliases(self._root.weight_tree())
 
+    def shapes(self) -> tuple[Weights, Weights]:
+        """Shapes and dtypes of `(parameters, state)`, as declared; nothing is drawn."""
+        declared = self.weight_tree()
+        return shapes_of(parameters_of(declared)), shapes_of(state_of(declared))
+
     def init(self, key: jax.Array) -> tuple[Weights, Weights]:
         """Fresh `(parameters, state)`. Pure: the same key gives the same numbers."""
         params, state = self._root.init(key)
@@ -107,11 +112,29 @@ def is_weight(leaf: Any) -> bool:
 
 def parameters_of(declared: Weights) -> Weights:
     """The trainable part of a tree of declared weights; layers without parameters keep an empty branch."""
+    return _selected(declared, trainable=True)
+
+
+def state_of(declared: Weights) -> Weights:
+    """The other part of a tree of declared weights; layers without state keep an empty branch."""
+    return _selected(declared, trainable=False)
+
+
+def _selected(declared: Weights, trainable: bool) -> Weights:
     return {
-        name: parameters_of(item) if isinstance(item, dict) else item
+        name: _selected(item, trainable) if isinstance(item, dict) else item
         for name, item in declared.items()
-        if isinstance(item, dict) or item.trainable
+        if isinstance(item, dict) or item.trainable is trainable
     }
+
+
+def shapes_of(declared: Weights) -> Weights:
+    """A tree of declared weights as JAX's abstract arrays."""
+
+    def shape(weight: Weight) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(weight.shape, jax.dtypes.canonicalize_dtype(weight.dtype))
+
+    return jax.tree.map(shape, declared, is_leaf=is_weight)
 
 
 def get(tree: Weights, path: Path) -> Any:

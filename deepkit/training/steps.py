@@ -67,17 +67,21 @@ class Steps:
     def shapes(self, batch: Batch, *, validated: bool, with_rate: bool) -> Shapes:
         """Shapes of the statistics and of an epoch's figures, found without computing anything."""
 
-        def measure(seed: jax.Array, batch: Batch) -> tuple[Statistics, list[jax.Array]]:
-            key = jax.random.key(seed)
-            params, state = self.objective.program.init(key)
-            statistics = self.objective(params, state, batch, Context(training=True, rng=key))[1][2]
+        def measure(weights: tuple[Weights, Weights], seed: Any, batch: Batch) -> tuple[Statistics, list[jax.Array]]:
+            context = Context(training=True, rng=jax.random.key(seed))
+            statistics = self.objective(*weights, batch, context)[1][2]
             return statistics, list(self.objective.report(statistics).values())
 
-        statistics, leaves = jax.eval_shape(measure, np.uint32(0), batch)
+        statistics, leaves = jax.eval_shape(measure, self.objective.program.shapes(), np.uint32(0), batch)
         figures = {key: leaf.shape for key, leaf in zip(self.objective.keys, leaves, strict=True)}
         if validated:
             figures |= {f"val_{name}": shape for name, shape in figures.items()}
         return Shapes(statistics, figures | ({"learning_rate": ()} if with_rate else {}))
+
+    def first(self, seed: jax.Array) -> tuple[tuple[Weights, Weights], Carried]:
+        """Fresh weights `(parameters, state)`, and what the first run starts from."""
+        weights = self.objective.program.init(jax.random.key(seed))
+        return weights, self.fresh(partition(weights[0], self.trainable)[0])
 
     def fresh(self, trained: Weights) -> Carried:
         """What a run starts from that goes on from no other."""

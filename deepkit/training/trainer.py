@@ -15,7 +15,7 @@ from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, warn
 from deepkit.layers.layer import Weights
 from deepkit.optimizers import Optimizer
-from deepkit.program.holders import store, stored
+from deepkit.program.holders import store, stored, untouched
 from deepkit.program.objective import Batch, Head, Objective
 from deepkit.program.program import Program, combine, partition
 from deepkit.training.callbacks import (
@@ -185,11 +185,17 @@ class Trainer:
         return run.history
 
     def _begin(self, steps: Steps, key: Any, shapes: Shapes, plan: Plan) -> TrainState:
-        if stored(self.program) is None:
+        carried, weights = self._carried, stored(self.program)
+        if carried is None and untouched(self.program):
+            # One small program instead of two: each costs a trace and a trip through the compiler's cache.
+            first = self._once(("first", key), lambda: jax.jit(steps.first))
+            weights, carried = first(np.uint32(plan.seed))
+            store(self.program, *weights)
+            self._carried_flags = _flags(steps)
+        if weights is None:
             store(self.program, *self.program.draw(plan.seed), overwrite=False)
-        weights = stored(self.program)
-        assert weights is not None
-        carried = self._carried
+            weights = stored(self.program)
+            assert weights is not None
         # Layers may have been frozen or thawed since: then the optimizer's memory is of other parameters.
         if carried is None or self._carried_flags != _flags(steps):
             fresh = self._once(("fresh", key), lambda: jax.jit(steps.fresh))
