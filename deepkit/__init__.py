@@ -22,8 +22,10 @@ from deepkit import (  # noqa: E402
 from deepkit.data import split  # noqa: E402
 from deepkit.export import load_model  # noqa: E402
 from deepkit.graph import Input  # noqa: E402
+from deepkit.kernels import set_flags as _set_flags  # noqa: E402
 from deepkit.model import Model, Sequential  # noqa: E402
 
+_set_flags()
 _gc.freeze()
 if _collecting:
     _gc.enable()

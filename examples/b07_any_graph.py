@@ -43,7 +43,7 @@ class Turn(dk.layers.Layer):
 
     start: float = 0.0
 
-    def weights(self, x):
+    def build(self, x):
         return {"angle": dk.layers.Weight((), dk.initializers.Constant(self.start))}
 
     def call(self, weights, x, context):

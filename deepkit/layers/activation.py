@@ -159,7 +159,7 @@ class PReLU(Layer):
     alpha_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
     shared_axes: int | tuple[int, ...] | None = parameter(default=None, convert=optional(axis_numbers))
 
-    def weights(self, x: Spec) -> dict[str, Weight]:
+    def build(self, x: Spec) -> dict[str, Weight]:
         """`alpha`, of the shape of one row, with size 1 along the shared axes."""
         shared = () if self.shared_axes is None else resolve_axes(self, x, self.shared_axes)
         shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.row_shape, start=1))

@@ -49,7 +49,7 @@ class Dense(Layer):
     kernel_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
     bias_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
 
-    def weights(self, x: Spec) -> dict[str, Weight]:
+    def build(self, x: Spec) -> dict[str, Weight]:
         """`kernel (features, units)` and `bias (units,)`."""
         dtype = weight_dtype(x)
         kernel = Weight(

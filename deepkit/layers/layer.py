@@ -44,12 +44,20 @@ class Context:
         call_number: Which call of the graph this is; it tells the keys of different calls apart.
         row_mask: Boolean `(batch,)`, false for the rows that only fill up the last batch; `None` if all count.
             Statistics over the batch must leave those rows out.
+        masks: Per input of this call a boolean `(batch, steps)`, false for the steps of a sequence that only fill
+            it up, or `None` if all count. Made by `Masking` and `Embedding(mask_zero=True)`.
     """
 
     training: bool = False
     rng: jax.Array | None = None
     call_number: int = 0
     row_mask: jax.Array | None = None
+    masks: tuple[jax.Array | None, ...] = ()
+
+    @property
+    def mask(self) -> jax.Array | None:
+        """The mask of the first input."""
+        return self.masks[0] if self.masks else None
 
     def key_for(self, layer: Layer) -> jax.Array:
         """A key of this call's own, or an error that names the layer that needs one."""
@@ -69,7 +77,7 @@ class Layer(Configurable):
         class Scale(dk.layers.Layer):
             start: float = 1.0
 
-            def weights(self, x):                      # x is a Spec; leave out if there are none
+            def build(self, x):                      # x is a Spec; leave out if there are none
                 return {"gain": dk.layers.Weight((x.features,), dk.initializers.Constant(self.start))}
 
             def output_spec(self, x):                  # by default: the same shape, meaning unknown
@@ -102,7 +110,7 @@ class Layer(Configurable):
 
     # What a subclass defines.
 
-    def weights(self, *inputs: Any) -> dict[str, Weight]:
+    def build(self, *inputs: Any) -> dict[str, Weight]:
         """The layer's arrays for inputs of these specs."""
         return {}
 
@@ -113,6 +121,15 @@ class Layer(Configurable):
     def call(self, weights: Weights, *arguments: Any) -> Any:
         """The mathematics: `call(weights, *input_arrays, context)`."""
         raise DeepkitTypeError(f"{type(self).__name__} does not define call(self, weights, x, context).")
+
+    def output_mask(self, masks: tuple[jax.Array | None, ...], inputs: Any, output: jax.Array) -> jax.Array | None:
+        """Which steps of the output count, given the masks of the inputs, the input arrays and one output array.
+
+        By default the first input's mask goes along as long as the output has its steps and a further axis.
+        """
+        mask = masks[0] if masks else None
+        kept = mask is not None and output.ndim > mask.ndim and output.shape[: mask.ndim] == mask.shape
+        return mask if kept else None
 
     # What the rest of the house uses.
 
@@ -189,13 +206,13 @@ class Layer(Configurable):
 
     def weight_tree(self, *inputs: Spec) -> Weights:
         """Declared weights, as a tree of `Weight`. (A model used as a layer returns a nested one.)"""
-        return self.weights(*inputs)
+        return self.build(*inputs)
 
     def init(self, key: jax.Array, *inputs: Spec) -> tuple[Weights, Weights]:
         """Fresh `(parameters, state)` for inputs of these specs."""
         params: Weights = {}
         state: Weights = {}
-        declared = self.weights(*inputs)
+        declared = self.build(*inputs)
         keys = jax.random.split(key, max(len(declared), 1))
         for subkey, (name, weight) in zip(keys, declared.items(), strict=False):
             # float64 where JAX has it, float32 where it is switched off.

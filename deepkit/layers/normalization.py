@@ -53,7 +53,7 @@ class BatchNormalization(Layer):
     beta_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
     gamma_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
 
-    def weights(self, x: Spec) -> dict[str, Weight]:
+    def build(self, x: Spec) -> dict[str, Weight]:
         """`gamma`, `beta`, and the state `moving_mean`, `moving_variance`, each `(features,)`."""
         (axis,) = resolve_axes(self, x, self.axis)
         shape, dtype = (x.row_shape[axis - 1],), weight_dtype(x)
@@ -163,7 +163,7 @@ class LayerNormalization(Layer):
     beta_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
     gamma_constraint: Any = parameter(default=None, convert=regularizers.get_constraint)
 
-    def weights(self, x: Spec) -> dict[str, Weight]:
+    def build(self, x: Spec) -> dict[str, Weight]:
         """`gamma` and `beta`, of the sizes of the normalised axes."""
         shape = tuple(x.row_shape[axis - 1] for axis in resolve_axes(self, x, self.axis))
         return _gamma_and_beta(self, shape, weight_dtype(x))

@@ -160,7 +160,7 @@ class Normalization(Layer):
                 "or give mean and variance."
             )
 
-    def weights(self, x: Spec) -> dict[str, Weight]:
+    def build(self, x: Spec) -> dict[str, Weight]:
         """State `mean` and `variance`, or `minimum` and `maximum`, of the sizes of the kept axes."""
         if self.mean is not None:
             return {}
@@ -170,7 +170,7 @@ class Normalization(Layer):
 
     def init(self, key: jax.Array, *inputs: Spec) -> tuple[Weights, Weights]:
         """The fitted statistics; NaN before `adapt`, so that nothing is scaled by statistics of nothing."""
-        declared = self.weights(*inputs)
+        declared = self.build(*inputs)
         fitted = {} if self.mean is not None else self.fitted_weights
         if fitted is None:
             return {}, {name: jnp.full(w.shape, jnp.nan, w.dtype) for name, w in declared.items()}

@@ -23,12 +23,14 @@ class Pass(NamedTuple):
         logits: The same before the final sigmoid or softmax; `None` where the output has no such activation.
         penalty: Sum of the activity penalties per row (scalar).
         state: The state after the pass.
+        masks: One per output: which steps of a sequence count, `(batch, steps)`, or `None` if all do.
     """
 
     outputs: tuple[jax.Array, ...]
     logits: tuple[jax.Array | None, ...]
     penalty: jax.Array | float
     state: Any
+    masks: tuple[jax.Array | None, ...] = ()
 
 
 def forward(
@@ -46,6 +48,7 @@ def forward(
     values: dict[int, Any] = {
         id(tensor): jnp.asarray(array, tensor.dtype) for tensor, array in zip(graph.inputs, inputs, strict=True)
     }
+    masks = dict(zip(map(id, graph.inputs), context.masks, strict=False))
     logits: dict[int, jax.Array | None] = {}
     final = {id(tensor) for tensor in graph.outputs}
     state = dict(state)
@@ -53,7 +56,9 @@ def forward(
     for number, node in enumerate(graph.nodes):
         layer: Any = node.callee
         arguments = [values[id(tensor)] for tensor in node.inputs]
-        here = dataclasses.replace(context, call_number=number)
+        here = dataclasses.replace(
+            context, call_number=number, masks=tuple(masks.get(id(tensor)) for tensor in node.inputs)
+        )
         makes_output = any(id(tensor) in final for tensor in node.outputs)
         results: Sequence[Any]
         if isinstance(layer, SubModel):
@@ -62,6 +67,7 @@ def forward(
             state, penalty = inner.state, penalty + inner.penalty
             results = inner.outputs
             logits.update({id(t): z for t, z in zip(node.outputs, inner.logits, strict=True)})
+            masks.update({id(t): mask for t, mask in zip(node.outputs, inner.masks, strict=True)})
         elif makes_output and activations.reads_logits(layer.final_activation):
             z, state[layer] = layer.without_activation().apply(params[layer], state[layer], *arguments, context=here)
             results = (layer.final_activation(z),)
@@ -71,12 +77,15 @@ def forward(
             results = jax.tree.leaves(output)
         for tensor, result in zip(node.outputs, results, strict=True):
             values.setdefault(id(tensor), result)  # an input of the model stays what was passed in
+            if not isinstance(layer, SubModel):
+                masks.setdefault(id(tensor), layer.output_mask(here.masks, arguments, result))
         penalty = penalty + _activity_penalty(layer, results, context)
     return Pass(
         tuple(values[id(tensor)] for tensor in graph.outputs),
         tuple(logits.get(id(tensor)) for tensor in graph.outputs),
         penalty,
         state,
+        tuple(masks.get(id(tensor)) for tensor in graph.outputs),
     )
 
 

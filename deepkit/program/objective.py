@@ -114,11 +114,12 @@ class Objective:
                     values = head.loss.values(target, output)
                 else:
                     values = head.loss.values_from_logits(target, logits)
+                values = _over_counting_steps(values, result.masks[index], batch.mask)
                 value = _weighted_sum(values, weights, batch.mask) / rows
                 total = total + head.loss_weight * value
                 if len(self.heads) > 1:
                     statistics[f"{head.name}/loss"] = value * rows
-            statistics.update(self._measure(index, output, target, weights, batch.mask))
+            statistics.update(self._measure(index, output, target, weights, batch.mask, result.masks[index]))
         total = jnp.asarray(total)
         statistics["loss"] = total * rows
         return total, (result.outputs, result.state, statistics)
@@ -147,6 +148,7 @@ class Objective:
         target: jax.Array,
         weights: jax.Array | None,
         mask: jax.Array | None,
+        steps: jax.Array | None,
     ) -> Statistics:
         head = self.heads[index]
         if not (head.metrics or head.weighted_metrics):
@@ -159,6 +161,10 @@ class Objective:
             output, target = offset + width * output, offset + width * target
         counted = jnp.ones(output.shape[0], output.dtype) if mask is None else mask.astype(output.dtype)
         weighted = counted if weights is None else counted * weights
+        if steps is not None and target.shape[: steps.ndim] == steps.shape:
+            # Every step that counts is a row of its own.
+            counted, weighted = ((rows[:, None] * steps).reshape(-1) for rows in (counted, weighted))
+            output, target = (a.reshape(-1, *a.shape[steps.ndim :]) for a in (output, target))
         measured = {f"{head.name}/{key}": metric.statistics(target, output, counted) for key, metric in head.metrics}
         measured.update(
             {f"{head.name}/{key}": metric.statistics(target, output, weighted) for key, metric in head.weighted_metrics}
@@ -214,6 +220,19 @@ def _weighted_sum(values: jax.Array, weights: jax.Array | None, mask: jax.Array 
     if mask is not None:
         values = jnp.where(mask, values, 0)
     return values.sum()
+
+
+def _over_counting_steps(values: jax.Array, steps: jax.Array | None, mask: jax.Array | None) -> jax.Array:
+    """Losses `(rows, steps, …)` with those of masked steps cut out and the others grown, so that the mean over all
+    is the mean over those that count, as in Keras.
+    """
+    if steps is None or values.shape[: steps.ndim] != steps.shape:
+        return values
+    rows = jnp.ones(steps.shape[0], bool) if mask is None else mask
+    counting = steps & rows[:, None]
+    share = counting.sum() / jnp.maximum(rows.sum() * steps.shape[1], 1)
+    keep = counting.reshape(*counting.shape, *[1] * (values.ndim - counting.ndim))
+    return jnp.where(keep, values / jnp.maximum(share, 1 / steps.size).astype(values.dtype), 0)
 
 
 def _regularized(program: Program) -> list[tuple[tuple[str, ...], Any]]:

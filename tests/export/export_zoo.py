@@ -37,7 +37,7 @@ class Scale(L.Layer):
 
     start: float = 1.0
 
-    def weights(self, x):
+    def build(self, x):
         constant = dk.initializers.Constant(self.start)
         return {
             "z_gain": L.Weight((x.features,), constant),

@@ -1,18 +1,15 @@
-"""The table of layers that the harness runs through, each with its Keras twin."""
+"""The table of layers that the harness runs through, each with its Keras twin; further families in `cases_*.py`."""
 
-import dataclasses
-from collections.abc import Callable
+import importlib
+import pathlib
 from typing import Any
 
 import jax.numpy as jnp
-import keras
 import numpy as np
+from case_kit import NORMAL, K, case
 
 from deepkit import activations, initializers, layers, regularizers
 from deepkit.graph import Spec
-
-K = keras.layers
-NORMAL = initializers.RandomNormal(stddev=0.5)
 
 
 def twice_and_one(x):
@@ -49,26 +46,6 @@ VOCABULARY: dict[str, Any] = {
     **{f"regularizers.{k.__name__}": k for k in vars(regularizers).values() if isinstance(k, type)},
     **{function.__name__: function for function in FUNCTIONS},
 }
-
-
-@dataclasses.dataclass
-class Case:
-    """A layer, the row shapes of its inputs, and how to make its Keras twin (`None`: Keras has none)."""
-
-    layer: Callable[[], layers.Layer]
-    rows: tuple[tuple[int, ...], ...]
-    twin: Callable[[], Any] | None = None
-    random: bool = False
-    dtype: str = "float32"
-
-    @property
-    def id(self):
-        shapes = ",".join("x".join(map(str, row)) for row in self.rows)
-        return f"{self.layer()!r}-{shapes}-{self.dtype}"
-
-
-def case(layer, *rows, twin=None, random=False, dtype="float32"):
-    return Case(layer, rows, twin, random, dtype)
 
 
 def by_function(name):
@@ -197,6 +174,8 @@ CASES = [
     case(lambda: layers.Flax(flax_mlp), (4,)),
     case(lambda: layers.Flax(flax_dropout), (4,), random=True),
 ]
+for family in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
+    CASES += importlib.import_module(family.stem).CASES
 
 
 def specs_of(case, dtype=None):

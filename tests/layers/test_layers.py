@@ -147,7 +147,7 @@ def test_parity_with_keras(case):
     twin = case.twin()
     shapes = [(None, *row) for row in case.rows]
     twin.build(shapes[0] if len(shapes) == 1 else shapes)
-    names = list(layer.weights(*specs_of(case)))
+    names = list(layer.build(*specs_of(case)))
     if names:
         twin.set_weights([{**params, **state}[name] for name in names])
     # Keras counts a frozen layer's parameters among the others.
@@ -217,7 +217,7 @@ def test_a_users_layer():
     class Scale(layers.Layer):
         start: float = 1.0
 
-        def weights(self, x):
+        def build(self, x):
             from deepkit.initializers import Constant
 
             return {"gain": layers.Weight((x.features,), Constant(self.start))}

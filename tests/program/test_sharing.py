@@ -170,7 +170,7 @@ def test_freezing_between_fits_changes_the_next_one():
 class Counter(dk.layers.Layer):
     """Counts its calls in its state, and passes its input on."""
 
-    def weights(self, x):
+    def build(self, x):
         return {"calls": dk.layers.Weight((), dk.initializers.Zeros(), trainable=False)}
 
     def call(self, weights, x, context):
