@@ -7,10 +7,12 @@ import pathlib
 from typing import Any
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """`--out DIRECTORY` (default ./out), made if it is not there."""
+def arguments(description: str | None, full: bool = False) -> argparse.Namespace:
+    """`--out DIRECTORY` (default ./out), made if it is not there; with `full`, the flag `--full` as well."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out"), help="where the picture goes")
+    if full:
+        parser.add_argument("--full", action="store_true", help="the long setting instead of the quick one")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     return options

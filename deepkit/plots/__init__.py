@@ -10,6 +10,7 @@ from deepkit.plots.confusion import confusion_matrix
 from deepkit.plots.curves import curves
 from deepkit.plots.decision import decision_boundary
 from deepkit.plots.histograms import histograms
+from deepkit.plots.images import image_grid
 from deepkit.plots.learning import learning_curves
 from deepkit.plots.matrices import heat_map
 from deepkit.plots.probability import loss_curves_of_probability
@@ -22,6 +23,7 @@ __all__ = [
     "decision_boundary",
     "heat_map",
     "histograms",
+    "image_grid",
     "learning_curves",
     "loss_curves_of_probability",
     "per_class_accuracy",

@@ -25,6 +25,7 @@ from deepkit.training.arguments import (
     listed_callbacks,
     refuse_beside_batches,
     refuse_test_data,
+    rows_at_once,
     whole_number,
 )
 from deepkit.training.history import History
@@ -42,7 +43,6 @@ from deepkit.training.rows import (
 )
 from deepkit.training.streaming import padded
 from deepkit.training.trainer import (
-    EVALUATION_ROWS,
     Plan,
     Trainer,
     resident_bytes,
@@ -286,7 +286,7 @@ def evaluate(
     model: Any, trainer: Trainer, x: Any, y: Any, batch_size: int | None, verbose: Any, sample_weight: Any
 ) -> dict[str, Any]:
     """`Model.evaluate`."""
-    size = check_batch_size(batch_size) or EVALUATION_ROWS
+    size = check_batch_size(batch_size) or rows_at_once(model.graph)
     if isinstance(x, Split):
         raise DeepkitTypeError("evaluate was given the whole split. Pass split.dev, or split.test at the very end.")
     if is_stream(x):

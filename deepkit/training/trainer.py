@@ -18,6 +18,7 @@ from deepkit.optimizers import Optimizer
 from deepkit.program.holders import store, stored, untouched
 from deepkit.program.objective import Batch, Head, Objective
 from deepkit.program.program import Program, combine, partition
+from deepkit.training.arguments import rows_at_once
 from deepkit.training.callbacks import (
     Callback,
     LearningRateScheduler,
@@ -32,9 +33,6 @@ from deepkit.training.state import TrainState
 from deepkit.training.steps import Carried, Shapes, Steps
 from deepkit.training.streaming import Streaming, make_stream_functions
 from deepkit.training.transitions import ReduceLROnPlateau, Transition
-
-EVALUATION_ROWS = 1024
-"""Rows per batch in evaluation, unless training batches are larger: sums are exact for any size, memory is bounded."""
 
 
 @dataclasses.dataclass
@@ -127,7 +125,7 @@ class Trainer:
         key, steps = self._steps(plan.transitions)
         count = rows.inputs[0].shape[0]
         batch_size = min(batch_size, count)
-        measured = validation_batch_size or max(batch_size, EVALUATION_ROWS)
+        measured = validation_batch_size or max(batch_size, rows_at_once(self.program.graph))
         advance = self._once(
             ("advance", key, batch_size, shuffle, measured, plan.with_rate),
             lambda: make_advance(steps, batch_size, shuffle, measured, plan.with_rate),
@@ -146,7 +144,7 @@ class Trainer:
     ) -> History:
         """Train on batches as they come; `first` is one of them, for its shapes."""
         key, steps = self._steps(plan.transitions)
-        measured = validation_batch_size or max(first.inputs[0].shape[0], EVALUATION_ROWS)
+        measured = validation_batch_size or max(first.inputs[0].shape[0], rows_at_once(self.program.graph))
         functions = self._once(
             ("stream", key, measured, plan.with_rate),
             lambda: make_stream_functions(steps, measured, plan.with_rate),
