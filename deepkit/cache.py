@@ -26,9 +26,10 @@ def enable_compilation_cache() -> None:
     A user's choice is `JAX_COMPILATION_CACHE_DIR` (empty: no cache), `jax_compilation_cache_dir` or
     `jax_enable_compilation_cache`. Where the directory cannot be written, nothing is done.
     """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.values["jax_compilation_cache_dir"] is not None:
+    # As attributes, which mypy doesn't know: `jax.config.values` makes a dict of all settings at every look.
+    if getattr(jax.config, "jax_compilation_cache_dir") is not None or "JAX_COMPILATION_CACHE_DIR" in os.environ:  # noqa: B009
         return
-    if not jax.config.values["jax_enable_compilation_cache"]:
+    if not getattr(jax.config, "jax_enable_compilation_cache"):  # noqa: B009
         return
     directory = cache_directory() / "compiled"
     try:
