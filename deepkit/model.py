@@ -11,27 +11,28 @@ import jax
 import jax.flatten_util
 import numpy as np
 
+from deepkit import subclass
 from deepkit.cache import enable_compilation_cache
 from deepkit.data.arrays import input_arrays, restore
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, from_user_line
 from deepkit.graph import Graph, SymbolicTensor
 from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.program import Program, SubModel
+from deepkit.program.copying import Copied, copy_weights
 from deepkit.program.heads import resolve_heads
 from deepkit.program.holders import checked, from_keras_order, keras_order, store, stored
 from deepkit.program.objective import Batch
 from deepkit.program.program import is_weight
 from deepkit.training import fitting
-from deepkit.training.arguments import DEFAULT_BATCH_SIZE, check_batch_size, check_seed
+from deepkit.training.arguments import DEFAULT_BATCH_SIZE, check_batch_size, check_seed, rows_at_once
 from deepkit.training.rows import check_encoder, check_ready, in_own_units, model_inputs
 from deepkit.training.trainer import Trainer, compiled_optimizer
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from deepkit.optimizers import Optimizer
     from deepkit.training.history import History
-
-PREDICTION_ROWS = 1024
-"""Rows per batch in `predict` by default."""
 
 
 class Model:
@@ -48,6 +49,23 @@ class Model:
     Weights are drawn when they are first needed: by `fit` from its seed, else from seed 0. `initialize` draws them
     anew.
 
+    A class of your own makes its layers in `__init__` and connects them in `call`, on symbolic tensors:
+
+        class Net(dk.Model):
+            def __init__(self):
+                super().__init__()
+                self.hidden = [dk.layers.Dense(16, "relu") for _ in range(3)]
+                self.last = dk.layers.Dense(1)
+
+            def call(self, x):
+                for layer in self.hidden:
+                    x = layer(x)
+                return self.last(x)
+
+    `call` is run once: by `build(shape)`, by the first `fit` or `predict` with the shape of the data (several inputs
+    come as the list or dict that was passed), or when the model is called on a symbolic tensor. From then on it is a
+    model like any other. Saved and loaded, it comes back as a plain `Model` of the same graph: a file holds no code.
+
     Args:
         inputs: A symbolic tensor from `dk.Input`, or a list or dict of them.
         outputs: The symbolic tensors to compute, in the same forms.
@@ -62,26 +80,95 @@ class Model:
     stop_training = False
     """Set by a callback to end the run."""
 
+    built = False
+    """Whether the graph is there; without it only for a subclass with its own `call` before the first use."""
+
+    graph: Graph
+    program: Program
+    layer: SubModel
+    encoder: Any = None
+    said_integers = False
+    columns: tuple[str, ...] | None = None
+    history: History | None = None
+    _name: str | None = None
+    _trainer: Trainer | None = None
+    _choices: dict[str, Any] | None = None  # what `compile` was given before there was a graph
+
     @from_user_line
-    def __init__(self, inputs: Any, outputs: Any, *, name: str | None = None, encoder: Any = None) -> None:
+    def __init__(self, inputs: Any = ..., outputs: Any = ..., *, name: str | None = None, encoder: Any = None) -> None:
+        self.encoder = encoder
+        self._name = name
+        if inputs is ... and outputs is ... and type(self).call is not Model.call:
+            return
+        for what, tensors in (("inputs", inputs), ("outputs", outputs)):
+            if tensors is ...:
+                own = "" if type(self) is Model else f" Or give {type(self).__name__} a method call(self, x)."
+                raise DeepkitTypeError(f"Model needs the argument {what!r}. Write Model({what}=…).{own}")
+        self._connect(inputs, outputs)
+
+    def _connect(self, inputs: Any, outputs: Any) -> None:
         self.graph = Graph(inputs, outputs)
         self.program = Program(self.graph)
-        self.layer = SubModel(self.graph, name=name)
-        self.encoder = encoder
-        self.said_integers = False
-        self.columns: tuple[str, ...] | None = None
-        self.history: History | None = None
-        self._trainer: Trainer | None = None
+        self.layer = SubModel(self.graph, name=self._name)
         self._predict = jax.jit(self._outputs)
-        check_encoder(encoder, self.graph)
+        check_encoder(self.encoder, self.graph)
+        self.built = True
+        if self._choices is not None:
+            self.compile(**self._choices)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only what is not there comes here.
+        if name in subclass.LATER and not self.built:
+            raise subclass.unbuilt(self, "weights" if name == "program" else name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @from_user_line
+    def __setattr__(self, name: str, value: Any) -> None:
+        subclass.refuse_taken_name(self, name, value)
+        super().__setattr__(name, value)
+
+    # For subclasses.
+
+    def call(self, x: Any) -> Any:
+        """What a subclass defines: symbolic tensors in, symbolic tensors out."""
+        raise DeepkitTypeError(
+            f"{type(self).__name__} has no call(self, x) of its own. Models are called themselves: model(x)."
+        )
+
+    @from_user_line
+    def build(self, input_shape: Any, dtype: str = "float32") -> None:
+        """Make the graph of a subclass for inputs of this shape; a model that has its graph is left as it is.
+
+        Args:
+            input_shape: Shape of one row, as for `dk.Input`, or Keras's form with `None` for the batch before it; for
+                several inputs a list or dict of shapes. `call` gets the inputs arranged alike.
+            dtype: Of the inputs. What `fit` would choose, float32, suits all but codes (`Embedding`): "int32".
+
+        Raises:
+            DeepkitError: whatever is wrong with the layers that `call` connects.
+        """
+        if not self.built:
+            self._connect_call(subclass.inputs_of_shape(input_shape, dtype))
+
+    def _build_for(self, x: Any) -> None:
+        """The graph for data of this shape, unless there is one."""
+        if not self.built:
+            self._connect_call(subclass.inputs_like_data(self, x))
+
+    def _connect_call(self, inputs: Any) -> None:
+        self._connect(inputs, subclass.outputs_of_call(self, inputs))
 
     def __repr__(self) -> str:
+        if not self.built:
+            return f"<{type(self).__name__}, not built yet>"
         inputs, outputs = ([t.spec.row_shape for t in tensors] for tensors in (self.graph.inputs, self.graph.outputs))
         return f"<{type(self).__name__} {inputs} → {outputs}, {len(self.program.places)} layers>"
 
     @from_user_line
     def __call__(self, tensors: Any) -> Any:
         """Use the model as a layer on symbolic tensors (arranged as its inputs); returns its symbolic outputs."""
+        if not self.built:
+            self._connect_call(subclass.inputs_like_tensors(tensors))
         leaves = jax.tree.leaves(tensors, is_leaf=lambda leaf: isinstance(leaf, SymbolicTensor))
         return self.layer(leaves)
 
@@ -98,6 +185,31 @@ class Model:
         if name not in self.graph.callees:
             raise DeepkitValueError(f"no layer is called {name!r}. {did_you_mean(str(name), self.graph.callees)}")
         return self.graph.callees[name]
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic tensors that the model starts from."""
+        return list(self.graph.inputs)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic tensors that it computes."""
+        return list(self.graph.outputs)
+
+    @from_user_line
+    def output_of(self, layer: str | Layer) -> Any:
+        """The symbolic output of a layer of this model, by name or itself, where it is first called.
+
+        It is where a new head begins: `dk.Model(model.inputs, head(model.output_of("hidden")))` shares all layers up
+        to there with the model, and their weights. (Keras: `layer.output`.)
+        """
+        found = self.get_layer(layer) if isinstance(layer, str) else layer
+        for node in self.graph.nodes:
+            if node.callee is found:
+                return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+        raise DeepkitValueError(
+            f"output_of: {described(layer)} is no layer of this model. Its layers: {', '.join(self.graph.callees)}."
+        )
 
     @property
     def trainable(self) -> bool:
@@ -206,6 +318,29 @@ class Model:
         """Put arrays in the order of `get_weights` into the model; shapes must agree."""
         store(self.program, *from_keras_order(self.program, weights))
 
+    @from_user_line
+    def copy_weights(self, other: Model, *, skip_mismatch: bool = False) -> Copied:
+        """Take over the weights of another model's layers of the same names (`hidden/kernel` into `hidden/kernel`).
+
+        Arrays that only one of the models has are left alone; print the result to see which. What is copied is a
+        copy: the models go apart again in training.
+
+        Args:
+            other: The model to copy from.
+            skip_mismatch: Leave arrays whose shapes differ as they are, such as those of a head with other classes.
+
+        Raises:
+            DeepkitError: for arrays of the same name in different shapes, or if there is nothing to copy.
+        """
+        if not isinstance(other, Model):
+            raise DeepkitTypeError(
+                f"copy_weights was given {described(other)}, not a model. For files use load_weights, for arrays "
+                "set_weights."
+            )
+        for model in (self, other):
+            model.weights()
+        return copy_weights(self.program, other.program, skip_mismatch)
+
     def count_params(self) -> int:
         """Number of parameters, state included, as Keras counts; nothing is computed."""
         return sum(math.prod(weight.shape) for weight in jax.tree.leaves(self.program.weight_tree(), is_leaf=is_weight))
@@ -221,7 +356,8 @@ class Model:
         loss_weights: Any = None,
         weighted_metrics: Any = None,
     ) -> None:
-        """Choose what to minimise, how, and what to measure. Nothing is compiled yet; mistakes are found here.
+        """Choose what to minimise, how, and what to measure. Nothing is compiled yet; mistakes are found here (for a
+        subclass that is not built yet, when it is).
 
         Args:
             optimizer: Name, `dk.optimizers` object (copied: its learning rate belongs to this model), or any
@@ -236,6 +372,13 @@ class Model:
         Raises:
             DeepkitError: for unknown names, and for losses and metrics that make no sense on their output.
         """
+        if not self.built:
+            self._choices = {
+                "optimizer": optimizer, "loss": loss, "metrics": metrics, "loss_weights": loss_weights,
+                "weighted_metrics": weighted_metrics,
+            }  # fmt: skip
+            return
+        self.program.check_borrowed()
         heads = resolve_heads(self.graph, loss, loss_weights, metrics, weighted_metrics)
         if self.encoder is not None and self.encoder.target_scale is not None:
             heads = tuple(dataclasses.replace(head, scale=self.encoder.target_scale) for head in heads)
@@ -248,6 +391,8 @@ class Model:
         return self._require_trainer("optimizer").optimizer
 
     def _require_trainer(self, what: str) -> Trainer:
+        if self._choices is not None and not self.built:
+            raise subclass.unbuilt(self, what)
         if self._trainer is None:
             raise DeepkitValueError(
                 f"{what} needs a compiled model. Call model.compile(optimizer='adam', loss=…) first."
@@ -302,6 +447,7 @@ class Model:
         """
         arguments = dict(locals())
         del arguments["self"]
+        self._build_for(x)
         self.history = fitting.fit(self, self._require_trainer("fit"), **arguments)
         return self.history
 
@@ -318,11 +464,13 @@ class Model:
 
         Takes what `fit` takes. Opening a test part is counted (`split.test.openings`). `verbose=1` prints the figures.
         """
+        self._build_for(x)
         return fitting.evaluate(self, self._require_trainer("evaluate"), x, y, batch_size, verbose, sample_weight)
 
     @from_user_line
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> dict[str, Any]:
         """One gradient step on these rows; loss and metrics of the batch before it."""
+        self._build_for(x)
         history = fitting.fit(
             self, self._require_trainer("train_on_batch"), x=x, y=y, batch_size=None, epochs=1, verbose=0,
             callbacks=None, validation_split=0.0, validation_data=None, shuffle=False, class_weight=class_weight,
@@ -337,12 +485,13 @@ class Model:
 
         Args:
             x: Arrays, a raw table if the model has an encoder, a part, or an iterable of batches.
-            batch_size: Rows per step, 1024 by default; only memory and speed depend on it.
+            batch_size: Rows per step, by default 1024, fewer where rows are large; only memory and speed depend on it.
             verbose: Not needed; accepted for Keras's sake.
         """
+        self._build_for(x)
         if fitting.is_stream(x):
             return fitting.predict_stream(self, x)
-        size = check_batch_size(batch_size) or PREDICTION_ROWS
+        size = check_batch_size(batch_size) or rows_at_once(self.graph)
         arrays = input_arrays(model_inputs(self, x, "predict"), self.graph)
         check_ready(self)
         outputs = self._predict_arrays(arrays, size)
@@ -370,11 +519,28 @@ class Model:
 
     # Looking inside, keeping, shipping: the rooms above are imported when they are asked for.
 
-    def summary(self) -> None:
-        """Print the layers with output shapes and parameters."""
+    def summary(self, detail: bool = False) -> None:
+        """Print the layers with output shapes and parameters; with `detail`, what each of them costs.
+
+        `deepkit.inspect.summary_frame(model)` gives all of it as a DataFrame.
+        """
         from deepkit.inspect import summary
 
-        summary(self)
+        summary(self, detail)
+
+    @from_user_line
+    def plot(self, path: Any = None) -> Figure:
+        """The graph as a picture: a box per layer call with its name, class, output shape and parameters.
+
+        Args:
+            path: Where to write it, if anywhere: a name that ends in `.svg`, `.png` or `.pdf`.
+
+        Returns:
+            The matplotlib figure; a notebook shows it.
+        """
+        from deepkit.plots import model_graph
+
+        return model_graph(self, path)
 
     @from_user_line
     def save(self, path: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepkit.datasets.locate import Path, PublicFile, locate
+from deepkit.datasets.text import Text
 from deepkit.datasets.text_tables import read_lines
 from deepkit.errors import DeepkitValueError, from_user_line
 
@@ -19,11 +20,17 @@ CHARACTERS = 1_115_394
 
 
 @from_user_line
-def load_shakespeare(path: Path | None = None) -> str:
+def load_shakespeare(path: Path | None = None) -> Text:
     """Tiny Shakespeare, as one text of 1,115,394 characters, 65 of them different.
+
+        text = dk.datasets.load_shakespeare()
+        x, y = text.sequences(64)                        # (17428, 64) whole numbers, and the same one character later
 
     Args:
         path: The file or its directory. Default: `$DEEPKIT_DATA`, then the cache, then a download.
+
+    Returns:
+        A `Text`: a `str` with `vocabulary`, `codes`, `sequences(steps)` and `text_of(codes)`.
 
     Raises:
         DeepkitValueError: The file is nowhere, or is not the whole text.
@@ -32,7 +39,7 @@ def load_shakespeare(path: Path | None = None) -> str:
     """
     found = locate(FILE, path)
     lines = read_lines(found)
-    text = "\n".join(lines) + "\n"
+    text = Text("\n".join(lines) + "\n")
     if len(text) != CHARACTERS:
         raise DeepkitValueError(
             f"{found}, line {len(lines)}: the text ends after {len(text):,} characters; "

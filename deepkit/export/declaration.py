@@ -7,13 +7,15 @@
                "nodes": [{"layer": 0, "name": "dense", "inputs": [0], "shapes": [[16]]}],
                "output_structure": 1}}
 
-Every layer stands in the list once, whatever it is shared by, and behind the layers that it is made of. Tensors
+Every layer stands in the list once, whatever it is shared by, and behind the layers that it is made of. One that
+uses another's weights says so by `"borrows": {"tied_to": 0}`: field → number of the other layer. Tensors
 are numbered through each graph: its inputs first, then what its nodes put out. A node says the name that its layer
 has in this graph, so that the paths of the parameters come back as they were.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,10 +67,22 @@ class Writer:
                 inside = self.graph(layer.graph, f"{place}/")
                 written = {"graph": inside, "name": layer.name, "trainable": layer.trainable}
             else:
-                written = self.names.write(layer, place)
+                written = self._own(layer, place)
             self._numbers[id(layer)] = len(self.layers)
             self.layers.append({**written, "given": layer.given_name})
         return self._numbers[id(layer)]
+
+    def _own(self, layer: Layer, place: str) -> dict[str, Any]:
+        """A layer by itself: the layers whose weights it uses are not written again, but named by their number."""
+        fields = {id(owner): owner for owner, _ in layer.borrowed().values()}
+        borrows = {
+            field.name: self._layer(owner, f"{place}.{field.name}")
+            for field in dataclasses.fields(layer)
+            if (owner := fields.get(id(getattr(layer, field.name)))) is not None
+        }
+        if not borrows:
+            return self.names.write(layer, place)
+        return {**self.names.write(layer.replace(**dict.fromkeys(borrows)), place), "borrows": borrows}
 
 
 def _written_input(tensor: SymbolicTensor) -> dict[str, Any]:
@@ -145,7 +159,9 @@ class Reader:
                 f"{written['class']!r} is needed as a layer, and {type(layer).__name__} is none. "
                 "Derive it from dk.layers.Layer."
             )
-        return layer
+        borrows = written.get("borrows", {})
+        owners = {field: _at(self._layers, number) for field, number in borrows.items()}
+        return layer.replace(**owners) if owners else layer
 
 
 def _input(written: Mapping[str, Any]) -> SymbolicTensor:

@@ -13,10 +13,10 @@ from deepkit.graph.tensor import Callee, Node, SymbolicTensor
 
 
 def snake_case(name: str) -> str:
-    """`BatchNormalization` → `batch_normalization`, `ReLU` → `relu`, `GLUBlock` → `glu_block`."""
+    """`BatchNormalization` → `batch_normalization`, `ReLU` → `relu`, `Conv2DTranspose` → `conv2d_transpose`."""
     if name in ("ReLU", "PReLU", "ELU", "GELU", "SiLU", "SELU", "GLU", "ReLU6", "LeakyReLU", "HardSiLU"):
         return {"LeakyReLU": "leaky_relu", "HardSiLU": "hard_silu"}.get(name, name.lower())
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 class Graph:

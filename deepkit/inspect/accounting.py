@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import jax
 import numpy as np
 
 from deepkit.graph import Graph, Node
-from deepkit.layers.layer import Weights
+from deepkit.layers.layer import Weight, Weights
 from deepkit.program import Program, SubModel
 from deepkit.program.program import get, is_weight
 
@@ -50,6 +51,8 @@ class Row:
         count: Its weights. Weights that an earlier row, or a sub-model in it, has counted are left out.
         calls: Per call of the layer the names of what it is called on.
         note: What the numbers don't say: shared weights, layers inside.
+        nodes: The calls themselves; none of an input.
+        declared: The weights that `count` counts.
     """
 
     name: str
@@ -58,6 +61,28 @@ class Row:
     count: Count
     calls: tuple[tuple[str, ...], ...] = ()
     note: str = ""
+    nodes: tuple[Node, ...] = ()
+    declared: Weights = dataclasses.field(default_factory=dict)
+
+    @property
+    def kernels(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the parameters with more than one axis, as declared."""
+        weights = _leaves(self.declared)
+        return tuple(weight.shape for weight in weights if weight.trainable and len(weight.shape) > 1)
+
+    @property
+    def formula(self) -> str:
+        """How the numbers in its weights come about: `3·3·3·32 + 32`, `4·32`; empty for sub-models."""
+        sizes = ["·".join(map(str, weight.shape)) or "1" for weight in _leaves(self.declared)]
+        repeated = [(size, len(list(same))) for size, same in itertools.groupby(sizes)]
+        return "" if self.kind == "Model" else " + ".join(f"{n}·{size}" if n > 1 else size for size, n in repeated)
+
+    @property
+    def floored(self) -> bool:
+        """Whether an output size was rounded down: the last positions of the input are not seen."""
+        moved = (node for node in self.nodes if hasattr(node.callee, "geometry"))
+        stood = (node.callee.geometry(node.inputs[0].spec) for node in moved)  # type: ignore[union-attr]
+        return any(geometry is not None and geometry.floored for geometry in stood)
 
 
 def rows_of(program: Program) -> list[Row]:
@@ -79,6 +104,8 @@ def rows_of(program: Program) -> list[Row]:
                 _count(declared.get(name, {}), mask.get(name, {})),
                 tuple(tuple(names[id(tensor)] for tensor in node.inputs) for node in calls[name]),
                 _note(program, name, len(layer.graph.callees) if nested else 0),
+                tuple(calls[name]),
+                declared.get(name, {}),
             )
         )
     return rows
@@ -101,6 +128,12 @@ def _calls(graph: Graph) -> dict[str, list[Node]]:
         assert node.callee is not None, "a graph's nodes are layer calls; inputs are not among them"
         calls[graph.name_of(node.callee)].append(node)
     return calls
+
+
+def _leaves(declared: Weights) -> list[Weight]:
+    """In the order of declaration (JAX would sort them by name)."""
+    branches = (_leaves(item) if isinstance(item, dict) else [item] for item in declared.values())
+    return [weight for branch in branches for weight in branch]
 
 
 def _count(declared: Weights, mask: Weights) -> Count:

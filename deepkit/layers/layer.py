@@ -114,6 +114,13 @@ class Layer(Configurable):
         """The layer's arrays for inputs of these specs."""
         return {}
 
+    def borrowed(self) -> dict[str, tuple[Layer, str]]:
+        """Arrays of other layers that this one computes with: its own name for each → the layer, and the name there.
+
+        They stand in the weights that `call` is given, belong to the other layer, and get the gradients of both.
+        """
+        return {}
+
     def output_spec(self, *inputs: Any) -> Any:
         """Spec of the output (or a tuple of them); raises a DeepkitError for inputs that cannot work."""
         return inputs[0].real()

@@ -12,6 +12,7 @@ from deepkit import initializers, regularizers
 from deepkit.configuration import parameter
 from deepkit.converters import fraction, non_negative_number
 from deepkit.graph import Spec
+from deepkit.kernels import channel_sums, per_channel
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
 from deepkit.layers.specs import axis_number, axis_numbers, floating, resolve_axes, to_float, weight_dtype
 
@@ -58,7 +59,7 @@ class BatchNormalization(Layer):
         (axis,) = resolve_axes(self, x, self.axis)
         shape, dtype = (x.row_shape[axis - 1],), weight_dtype(x)
         return {
-            **_gamma_and_beta(self, shape, dtype),
+            **gamma_and_beta(self, shape, dtype),
             "moving_mean": Weight(shape, self.moving_mean_initializer, trainable=False, dtype=dtype),
             "moving_variance": Weight(shape, self.moving_variance_initializer, trainable=False, dtype=dtype),
         }
@@ -72,39 +73,43 @@ class BatchNormalization(Layer):
     def call(self, weights: Weights, x: jax.Array, context: Context) -> tuple[jax.Array, Weights]:
         """The normalised input, and the moving averages if they moved."""
         x = to_float(x)
-        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        shape = [1] * x.ndim
-        shape[self.axis] = x.shape[self.axis]
+        values = jnp.moveaxis(x, self.axis, -1).astype(jnp.promote_types(x.dtype, jnp.float32))
         mean, variance = weights["moving_mean"], weights["moving_variance"]
         updates: Weights = {}
         if context.training and self.trainable:
-            values, batch_mean, batch_variance, count = _batch_statistics(values, self.axis % x.ndim, context.row_mask)
+            values, batch_mean, batch_variance, count = _batch_statistics(values, context.row_mask)
             updates = {
                 "moving_mean": _moved(mean, batch_mean, self.momentum, count),
                 "moving_variance": _moved(variance, batch_variance, self.momentum, count),
             }
             mean, variance = batch_mean, batch_variance
-        y = (values - mean.reshape(shape)) * jax.lax.rsqrt(variance + self.epsilon).reshape(shape)
-        return _scaled(y, weights, shape).astype(x.dtype), updates
+        scale = jax.lax.rsqrt(variance + self.epsilon)
+        if "gamma" in weights:
+            scale = scale * weights["gamma"]
+        y = (values - per_channel(mean, values)) * per_channel(scale, values)
+        if "beta" in weights:
+            y = y + per_channel(weights["beta"], values)
+        return jnp.moveaxis(y, -1, self.axis).astype(x.dtype), updates
 
 
 def _batch_statistics(
-    x: jax.Array, axis: int, row_mask: jax.Array | None
+    x: jax.Array, row_mask: jax.Array | None
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | int]:
-    """`(x, mean, variance, number of rows)`, with 0 in the rows that do not count: there may be NaN in
-    them.
+    """`(x, mean, variance, number of rows)` per channel, the last axis, with 0 in the rows that do not count: there may
+    be NaN in them.
     """
-    others = tuple(a for a in range(x.ndim) if a != axis)
+    per_row = math.prod(x.shape[1:-1])
     if row_mask is None:
-        return x, x.mean(others), x.var(others), x.shape[0]
+        number = x.shape[0] * per_row
+        mean = channel_sums(x) / number
+        return x, mean, channel_sums(jnp.square(x - per_channel(mean, x))) / number, x.shape[0]
     counts = row_mask.reshape(-1, *[1] * (x.ndim - 1))
     x = jnp.where(counts, x, 0)
     rows = row_mask.sum()
-    per_row = math.prod(x.shape[1:]) // x.shape[axis]
-    number = jnp.maximum(rows * per_row, 1).astype(x.dtype)
-    mean = x.sum(others, keepdims=True) / number
-    variance = jnp.where(counts, jnp.square(x - mean), 0).sum(others) / number
-    return x, mean.reshape(-1), variance, rows
+    divisor = jnp.maximum(rows * per_row, 1).astype(x.dtype)
+    mean = channel_sums(x) / divisor
+    variance = channel_sums(jnp.where(counts, jnp.square(x - per_channel(mean, x)), 0)) / divisor
+    return x, mean, variance, rows
 
 
 def _moved(moving: jax.Array, batch: jax.Array, momentum: float, count: jax.Array | int) -> jax.Array:
@@ -113,7 +118,8 @@ def _moved(moving: jax.Array, batch: jax.Array, momentum: float, count: jax.Arra
     return moved if isinstance(count, int) else jnp.where(count > 0, moved, moving)
 
 
-def _gamma_and_beta(layer: Any, shape: tuple[int, ...], dtype: str) -> dict[str, Weight]:
+def gamma_and_beta(layer: Any, shape: tuple[int, ...], dtype: str) -> dict[str, Weight]:
+    """The two parameters of a normalisation, as far as its `scale` and `center` ask for them."""
     weights = {}
     for name, wanted in (("gamma", layer.scale), ("beta", layer.center)):
         if wanted:
@@ -127,7 +133,8 @@ def _gamma_and_beta(layer: Any, shape: tuple[int, ...], dtype: str) -> dict[str,
     return weights
 
 
-def _scaled(y: jax.Array, weights: Weights, shape: list[int]) -> jax.Array:
+def scaled(y: jax.Array, weights: Weights, shape: list[int]) -> jax.Array:
+    """`gamma · y + beta`, each where there is one, in a shape that broadcasts against `y`."""
     if "gamma" in weights:
         y = y * weights["gamma"].reshape(shape)
     if "beta" in weights:
@@ -166,7 +173,7 @@ class LayerNormalization(Layer):
     def build(self, x: Spec) -> dict[str, Weight]:
         """`gamma` and `beta`, of the sizes of the normalised axes."""
         shape = tuple(x.row_shape[axis - 1] for axis in resolve_axes(self, x, self.axis))
-        return _gamma_and_beta(self, shape, weight_dtype(x))
+        return gamma_and_beta(self, shape, weight_dtype(x))
 
     def output_spec(self, x: Spec) -> Spec:
         """The input's shape."""
@@ -184,4 +191,4 @@ class LayerNormalization(Layer):
         mean = values.mean(axes, keepdims=True)
         variance = values.var(axes, keepdims=True)
         y = (values - mean) * jax.lax.rsqrt(variance + self.epsilon)
-        return _scaled(y, weights, shape).astype(x.dtype)
+        return scaled(y, weights, shape).astype(x.dtype)

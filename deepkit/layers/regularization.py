@@ -1,8 +1,9 @@
-"""Layers that disturb the signal in training only, so that a model cannot rely on any one number."""
+"""Layers that disturb or penalise the signal in training only, so that a model cannot rely on any one number."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +12,16 @@ from deepkit.configuration import parameter
 from deepkit.converters import fraction, non_negative_number, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Meaning, Spec
-from deepkit.layers.layer import Context, Layer, Weights
+from deepkit.layers.layer import Context, Layer, Weights, require_rank
 from deepkit.layers.specs import floating, to_float
+from deepkit.regularizers import L1L2
+
+NoiseShape = tuple[int | None, ...]
+LOWEST_SELU = -1.0507009873554805 * 1.6732632423543772
+"""−λα: what SELU tends to far below 0."""
 
 
-def _noise_shape(value: Any) -> tuple[int | None, ...] | None:
+def _noise_shape(value: Any) -> NoiseShape | None:
     if value is None:
         return None
     if not isinstance(value, list | tuple):
@@ -48,34 +54,163 @@ class Dropout(Layer):
 
     def output_spec(self, x: Spec) -> Spec:
         """The input's shape; probabilities are none any more, for kept values grow."""
-        noise = self.noise_shape
-        fits = noise is None or (
-            len(noise) == x.rank
-            and noise[0] in (None, 1)
-            and all(n in (None, 1, size) for n, size in zip(noise[1:], x.shape[1:], strict=True))
-        )
-        if not fits:
-            raise DeepkitValueError(
-                f"{self.label}: a mask of shape {noise} does not fit an input of shape {x.shape}. "
-                "Give one size per axis, the batch first: None for the input's own size, or 1."
-            )
-        scaled = {
-            Meaning.PROBABILITY: Meaning.NON_NEGATIVE,
-            Meaning.DISTRIBUTION: Meaning.NON_NEGATIVE,
-            Meaning.LOG_DISTRIBUTION: Meaning.REAL,
-        }
-        return floating(x).replace(meaning=scaled.get(x.meaning, x.meaning))
+        _check_noise(self, x, self.noise_shape)
+        return _grown(x)
 
     def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
         """The input, in training with some numbers dropped."""
         x = to_float(x)
         if not context.training or self.rate == 0:
             return x
-        noise = self.noise_shape or (None,) * x.ndim
-        shape = tuple(size if n is None else n for n, size in zip(noise, x.shape, strict=True))
-        kept = jax.random.bernoulli(context.key_for(self), 1 - self.rate, shape)
-        # `where`, not a product: a dropped infinity must not become NaN.
-        return jnp.where(kept, x / (1 - self.rate), jnp.zeros_like(x))
+        return dropped(x, self.rate, context.key_for(self), self.noise_shape)
+
+
+def dropped(x: jax.Array, rate: float, key: jax.Array, noise_shape: NoiseShape | None = None) -> jax.Array:
+    """`x` with a share of its numbers set to 0 and the others scaled up; one draw per number of `noise_shape`."""
+    kept = jax.random.bernoulli(key, 1 - rate, _mask_shape(x, noise_shape))
+    # `where`, not a product: a dropped infinity must not become NaN.
+    return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
+
+
+def _mask_shape(x: jax.Array, noise_shape: NoiseShape | None) -> tuple[int, ...]:
+    given = noise_shape or (None,) * x.ndim
+    return tuple(size if n is None else n for n, size in zip(given, x.shape, strict=True))
+
+
+def _check_noise(layer: Layer, x: Spec, noise: NoiseShape | None) -> None:
+    fits = noise is None or (
+        len(noise) == x.rank
+        and noise[0] in (None, 1)
+        and all(n in (None, 1, size) for n, size in zip(noise[1:], x.shape[1:], strict=True))
+    )
+    if not fits:
+        raise DeepkitValueError(
+            f"{layer.label}: a mask of shape {noise} does not fit an input of shape {x.shape}. "
+            "Give one size per axis, the batch first: None for the input's own size, or 1."
+        )
+
+
+def _grown(x: Spec) -> Spec:
+    scaled = {
+        Meaning.PROBABILITY: Meaning.NON_NEGATIVE,
+        Meaning.DISTRIBUTION: Meaning.NON_NEGATIVE,
+        Meaning.LOG_DISTRIBUTION: Meaning.REAL,
+    }
+    return floating(x).replace(meaning=scaled.get(x.meaning, x.meaning))
+
+
+class _SpatialDropout(Layer):
+    """Base of the three: a Dropout that draws once per row and channel."""
+
+    RANK: ClassVar[int] = 0
+
+    rate: float = parameter(convert=fraction)
+
+    def output_spec(self, x: Spec) -> Spec:
+        """The input's shape."""
+        require_rank(self, x, self.RANK)
+        return _grown(x)
+
+    def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
+        """The input, in training without some of its channels."""
+        x = to_float(x)
+        if not context.training or self.rate == 0:
+            return x
+        shape = (None, *[1] * (x.ndim - 2), None)
+        return dropped(x, self.rate, context.key_for(self), shape)
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """In training, drops whole channels of a sequence, `(batch, steps, channels)`, and scales the others up.
+
+    Neighbouring steps say much the same, so a number dropped alone is still told by its neighbours. Otherwise as
+    Dropout. Shape as the input.
+
+    Args:
+        rate: Probability that a channel is dropped, in [0, 1).
+
+    Reference: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
+    """
+
+    RANK = 3
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """In training, drops whole channels of images, `(batch, height, width, channels)`; see SpatialDropout1D.
+
+    Args:
+        rate: Probability that a channel is dropped, in [0, 1).
+    """
+
+    RANK = 4
+
+
+class SpatialDropout3D(_SpatialDropout):
+    """In training, drops whole channels of volumes, `(batch, depth, height, width, channels)`; see SpatialDropout1D.
+
+    Args:
+        rate: Probability that a channel is dropped, in [0, 1).
+    """
+
+    RANK = 5
+
+
+class AlphaDropout(Layer):
+    """In training, sets numbers to SELU's lowest value −λα and rescales, so that mean 0 and variance 1 stay.
+
+    `a · (x or −λα) + b` with `a = 1/√((1 − rate)(1 + rate · (λα)²))` and `b = a · rate · λα`. For networks of SELU
+    units, which Dropout would throw out of their fixed point. Shape as the input; integers are read as float32.
+
+    Args:
+        rate: Probability that a number is dropped, in [0, 1).
+        noise_shape: Shape of the mask, the batch first, as in Dropout.
+
+    Reference: Klambauer et al., 2017, https://arxiv.org/abs/1706.02515
+    """
+
+    rate: float = parameter(convert=fraction)
+    noise_shape: Any = parameter(default=None, convert=_noise_shape)
+
+    def output_spec(self, x: Spec) -> Spec:
+        """The input's shape."""
+        _check_noise(self, x, self.noise_shape)
+        return floating(x).real()
+
+    def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
+        """The input, in training with some numbers at the lowest value."""
+        x = to_float(x)
+        if not context.training or self.rate == 0:
+            return x
+        kept = jax.random.bernoulli(context.key_for(self), 1 - self.rate, _mask_shape(x, self.noise_shape))
+        a = ((1 - self.rate) * (1 + self.rate * LOWEST_SELU**2)) ** -0.5
+        return a * jnp.where(kept, x, LOWEST_SELU) - a * self.rate * LOWEST_SELU
+
+
+class GaussianDropout(Layer):
+    """In training, multiplies by normal noise of mean 1 and standard deviation `√(rate / (1 − rate))`.
+
+    That is the spread of Dropout's own factor, without ever cutting a number off. Shape as the input; integers are
+    read as float32.
+
+    Args:
+        rate: As Dropout's, in [0, 1).
+
+    Reference: Srivastava et al., 2014, section 10, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    rate: float = parameter(convert=fraction)
+
+    def output_spec(self, x: Spec) -> Spec:
+        """The input's shape; the noise may turn signs."""
+        return floating(x).real()
+
+    def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
+        """The input, in training with noise."""
+        x = to_float(x)
+        if not context.training or self.rate == 0:
+            return x
+        noise = jax.random.normal(context.key_for(self), x.shape, x.dtype)
+        return x * (1 + math.sqrt(self.rate / (1 - self.rate)) * noise)
 
 
 class GaussianNoise(Layer):
@@ -101,3 +236,29 @@ class GaussianNoise(Layer):
         if not context.training or self.stddev == 0:
             return x
         return x + self.stddev * jax.random.normal(context.key_for(self), x.shape, x.dtype)
+
+
+class ActivityRegularization(Layer):
+    """The input itself, with the penalty `l1 · Σ|x| + l2 · Σx²` per row added to the loss. Shape as the input.
+
+    The sum is divided by the number of rows, as in Keras and as `activity_regularizer` of other layers.
+
+    Args:
+        l1, l2: Factors, at least 0.
+    """
+
+    l1: float = parameter(default=0.0, convert=non_negative_number)
+    l2: float = parameter(default=0.0, convert=non_negative_number)
+
+    @property
+    def activity_regularizer(self) -> L1L2:
+        """The penalty on the output."""
+        return L1L2(self.l1, self.l2)
+
+    def output_spec(self, x: Spec) -> Spec:
+        """The input's."""
+        return floating(x)
+
+    def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
+        """The input."""
+        return to_float(x)

@@ -128,7 +128,7 @@ class Normalization(Layer):
         """
         if self.mean is not None:
             raise DeepkitTypeError(f"{self.label} was given its mean and variance. Leave them out to use adapt.")
-        array = _training_array(self, data)
+        array = training_array(self, data)
         spec = Spec((None, *array.shape[1:]))
         others = tuple(set(range(array.ndim)) - set(resolve_axes(self, spec, self.axis)))
         if self.mode == "zscore":
@@ -208,7 +208,7 @@ def _check_shape(layer: Layer, name: str, shape: Any, kept: Any, x_shape: Any) -
         )
 
 
-def _training_array(layer: Layer, data: Any) -> np.ndarray:
+def training_array(layer: Layer, data: Any) -> np.ndarray:
     """The data as float64 with rows, columns and only finite numbers."""
     from deepkit.preprocessing.sealed import refuse_sealed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import zlib
 from typing import Any
 
 import jax
@@ -17,7 +19,7 @@ class Wrapper(Layer):
     wrapper: used elsewhere as well, they have weights of their own there.
     """
 
-    def parts(self, *inputs: Spec) -> dict[str, tuple[Layer, tuple[Spec, ...]]]:
+    def parts(self, *inputs: Any) -> dict[str, tuple[Layer, tuple[Spec, ...]]]:
         """By name, every inner layer and the specs that it is called on."""
         raise NotImplementedError
 
@@ -43,4 +45,18 @@ def run(
     layer: Layer, name: str, params: Weights, state: Weights, *inputs: Any, context: Context
 ) -> tuple[Any, Weights]:
     """`(output, the part's new state)` of the part of this name."""
-    return layer.apply(params.get(name, {}), state.get(name, {}), *inputs, context=context)
+    inside = context_of_part(context, layer, name)
+    return layer.apply(params.get(name, {}), state.get(name, {}), *inputs, context=inside)
+
+
+def updated(state: Weights, after: Weights) -> Weights:
+    """The wrapper's state with the parts' new ones: the same branches, for a model read from a file has no empty ones."""
+    return {name: after.get(name, kept) for name, kept in state.items()}
+
+
+def context_of_part(context: Context, layer: Layer, name: str) -> Context:
+    """The same moment, with random numbers of the part's own."""
+    if context.rng is None:
+        return context
+    key = jax.random.fold_in(context.key_for(layer), zlib.crc32(name.encode()))
+    return dataclasses.replace(context, rng=key, call_number=0)

@@ -76,10 +76,13 @@ def class_numbers(y: Any, output: Spec, name: str) -> np.ndarray:
             "Use loss='categorical_crossentropy', or pass np.argmax(y, axis=-1)."
         )
     if y.shape[1:] != positions:
+        mend = (
+            "For one class per row, put dk.layers.Flatten() or a pooling layer before the last layer."
+            if positions and y.ndim == 1
+            else "Pass one whole number per row (per position, where the output has a time axis)."
+        )
         raise DeepkitValueError(
-            f"{name} has shape {y.shape}, but class numbers for this output have shape "
-            f"{(len(y), *positions)}. Pass one whole number per row (per position, where the output has a "
-            "time axis)."
+            f"{name} has shape {y.shape}, but class numbers for this output have shape {(len(y), *positions)}. {mend}"
         )
     if not is_whole(y):
         row = first_row(y != np.round(y))

@@ -9,6 +9,7 @@ from deepkit.plots.classes import per_class_accuracy, probabilities_by_sample
 from deepkit.plots.confusion import confusion_matrix
 from deepkit.plots.curves import curves
 from deepkit.plots.decision import decision_boundary
+from deepkit.plots.graph import model_graph
 from deepkit.plots.histograms import histograms
 from deepkit.plots.images import image_grid
 from deepkit.plots.learning import learning_curves
@@ -26,6 +27,7 @@ __all__ = [
     "image_grid",
     "learning_curves",
     "loss_curves_of_probability",
+    "model_graph",
     "per_class_accuracy",
     "predicted_against_true",
     "probabilities_by_sample",

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 
 from deepkit import activations
 from deepkit.graph import Graph
+from deepkit.layers.augmentation_mix import Mixing
 from deepkit.layers.layer import Context, Layer, Weights
+from deepkit.program.mixing import Mixes, joined
 from deepkit.program.submodel import SubModel
 
 
@@ -24,6 +26,7 @@ class Pass(NamedTuple):
         penalty: Sum of the activity penalties per row (scalar).
         state: The state after the pass.
         masks: One per output: which steps of a sequence count, `(batch, steps)`, or `None` if all do.
+        mixes: One per output: how its rows were mixed with others on the way to it (see `mixing`).
     """
 
     outputs: tuple[jax.Array, ...]
@@ -31,6 +34,7 @@ class Pass(NamedTuple):
     penalty: jax.Array | float
     state: Any
     masks: tuple[jax.Array | None, ...] = ()
+    mixes: tuple[Mixes, ...] = ()
 
 
 def forward(
@@ -49,6 +53,7 @@ def forward(
         id(tensor): jnp.asarray(array, tensor.dtype) for tensor, array in zip(graph.inputs, inputs, strict=True)
     }
     masks = dict(zip(map(id, graph.inputs), context.masks, strict=False))
+    mixes: dict[int, Mixes] = {id(tensor): () for tensor in graph.inputs}
     logits: dict[int, jax.Array | None] = {}
     final = {id(tensor) for tensor in graph.outputs}
     state = dict(state)
@@ -59,6 +64,7 @@ def forward(
         here = dataclasses.replace(
             context, call_number=number, masks=tuple(masks.get(id(tensor)) for tensor in node.inputs)
         )
+        mixed = joined(layer, [mixes[id(tensor)] for tensor in node.inputs])
         makes_output = any(id(tensor) in final for tensor in node.outputs)
         results: Sequence[Any]
         if isinstance(layer, SubModel):
@@ -68,15 +74,20 @@ def forward(
             results = inner.outputs
             logits.update({id(t): z for t, z in zip(node.outputs, inner.logits, strict=True)})
             masks.update({id(t): mask for t, mask in zip(node.outputs, inner.masks, strict=True)})
+            mixes.update({id(t): mixed + more for t, more in zip(node.outputs, inner.mixes, strict=True)})
         elif makes_output and activations.reads_logits(layer.final_activation):
-            z, state[layer] = layer.without_activation().apply(params[layer], state[layer], *arguments, context=here)
+            linear = layer.without_activation()
+            z, state[layer] = linear.apply(_weights(layer, params), state[layer], *arguments, context=here)
             results = (layer.final_activation(z),)
             logits[id(node.outputs[0])] = z
         else:
-            output, state[layer] = layer.apply(params[layer], state[layer], *arguments, context=here)
+            output, state[layer] = layer.apply(_weights(layer, params), state[layer], *arguments, context=here)
             results = jax.tree.leaves(output)
+            if isinstance(layer, Mixing) and here.training:
+                mixed = (*mixed, layer.partners(here, arguments[0]))
         for tensor, result in zip(node.outputs, results, strict=True):
             values.setdefault(id(tensor), result)  # an input of the model stays what was passed in
+            mixes.setdefault(id(tensor), mixed)
             if not isinstance(layer, SubModel):
                 masks.setdefault(id(tensor), layer.output_mask(here.masks, arguments, result))
         penalty = penalty + _activity_penalty(layer, results, context)
@@ -86,7 +97,14 @@ def forward(
         penalty,
         state,
         tuple(masks.get(id(tensor)) for tensor in graph.outputs),
+        tuple(mixes[id(tensor)] for tensor in graph.outputs),
     )
+
+
+def _weights(layer: Layer, params: dict[Layer, Weights]) -> Weights:
+    """The layer's parameters, and those that it borrows from others."""
+    borrowed = layer.borrowed().items()
+    return {**params[layer], **{name: params[owner][theirs] for name, (owner, theirs) in borrowed}}
 
 
 def _activity_penalty(layer: Any, results: Sequence[jax.Array], context: Context) -> jax.Array | float:

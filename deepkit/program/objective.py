@@ -8,6 +8,7 @@ size add up exactly; `report` divides once, at the end of the epoch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from deepkit.layers.layer import Context, Weights
 from deepkit.losses import Loss
 from deepkit.metrics import Metric
 from deepkit.program.forward import Pass
+from deepkit.program.mixing import TargetPart, target_parts
 from deepkit.program.program import Program, is_weight
 
 Statistics = dict[str, Any]
@@ -107,22 +109,30 @@ class Objective:
         total = result.penalty + self.penalty(params)
         statistics: Statistics = {"rows": rows}
         for index, head in enumerate(self.heads):
-            output, target, weights = result.outputs[index], batch.targets[index], batch.weights[index]
+            # One part, unless rows were mixed with others on the way to this output.
+            parts = target_parts(result.mixes[index])
             if head.loss is not None:
-                logits = self._logits(index, result)
-                if logits is None:
-                    values = head.loss.values(target, output)
-                else:
-                    values = head.loss.values_from_logits(target, logits)
-                values = _over_counting_steps(values, result.masks[index], batch.mask)
-                value = _weighted_sum(values, weights, batch.mask) / rows
+                value = sum(self._loss_of(index, result, batch, part) for part in parts) / rows
                 total = total + head.loss_weight * value
                 if len(self.heads) > 1:
                     statistics[f"{head.name}/loss"] = value * rows
-            statistics.update(self._measure(index, output, target, weights, batch.mask, result.masks[index]))
+            measured = [self._measure(index, result, batch, part) for part in parts]
+            statistics.update(functools.reduce(self.merge, measured))
         total = jnp.asarray(total)
         statistics["loss"] = total * rows
         return total, (result.outputs, result.state, statistics)
+
+    def _loss_of(self, index: int, result: Pass, batch: Batch, part: TargetPart) -> jax.Array:
+        """Σ over rows of the loss on this part of their targets."""
+        loss, logits = self.heads[index].loss, self._logits(index, result)
+        assert loss is not None
+        target, weights = part.of(batch.targets[index], batch.weights[index])
+        if logits is None:
+            values = loss.values(target, result.outputs[index])
+        else:
+            values = loss.values_from_logits(target, logits)
+        values = _over_counting_steps(values, result.masks[index], batch.mask)
+        return _weighted_sum(values, part.weighted(weights), batch.mask)
 
     def _logits(self, index: int, result: Pass) -> jax.Array | None:
         """What the loss of this output is computed from, if not from the activated output itself."""
@@ -141,25 +151,20 @@ class Objective:
             meaning is Meaning.LOG_DISTRIBUTION and loss is not None and loss.FUSES is Meaning.DISTRIBUTION
         )
 
-    def _measure(
-        self,
-        index: int,
-        output: jax.Array,
-        target: jax.Array,
-        weights: jax.Array | None,
-        mask: jax.Array | None,
-        steps: jax.Array | None,
-    ) -> Statistics:
+    def _measure(self, index: int, result: Pass, batch: Batch, part: TargetPart) -> Statistics:
         head = self.heads[index]
         if not (head.metrics or head.weighted_metrics):
             return {}
-        output = jax.lax.stop_gradient(output)
+        mask, steps = batch.mask, result.masks[index]
+        target, weights = part.of(batch.targets[index], batch.weights[index])
+        output = jax.lax.stop_gradient(result.outputs[index])
         if self._gives_logits(index) and head.loss is not None:
             output = head.loss.probabilities(output)
         if head.scale is not None:
             offset, width = head.scale
             output, target = offset + width * output, offset + width * target
         counted = jnp.ones(output.shape[0], output.dtype) if mask is None else mask.astype(output.dtype)
+        counted = counted if part.share is None else counted * part.share.astype(output.dtype)
         weighted = counted if weights is None else counted * weights
         if steps is not None and target.shape[: steps.ndim] == steps.shape:
             # Every step that counts is a row of its own.

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from deepkit.errors import DeepkitValueError
 from deepkit.graph import Graph
 from deepkit.layers.layer import Context, Layer, Weight, Weights
 from deepkit.program.forward import Pass, forward
@@ -53,6 +54,7 @@ class Program:
 
     def init(self, key: jax.Array) -> tuple[Weights, Weights]:
         """Fresh `(parameters, state)`. Pure: the same key gives the same numbers."""
+        self.check_borrowed()
         params, state = self._root.init(key)
         return self._without_aliases(params), self._without_aliases(state)
 
@@ -62,6 +64,7 @@ class Program:
 
     def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
         """One pass; see `deepkit.program.forward.Pass`. Its state is a tree again."""
+        self.check_borrowed()
         layers = {path: layer for path, layer in self.places.items() if not isinstance(layer, SubModel)}
         result = forward(
             self.graph,
@@ -70,10 +73,25 @@ class Program:
             inputs,
             context,
         )
-        after = _copy(state)
+        after = copied_tree(state)
         for path, layer in layers.items():
             put(after, path, result.state[layer])
         return result._replace(state=after)
+
+    def check_borrowed(self) -> None:
+        """Raise a DeepkitError if a layer computes with the weights of one that is not here, or of another size.
+
+        Not when a model is declared: it may be meant as a part of a larger one that has both layers.
+        """
+        for path, layer in self.places.items():
+            for owner, name in layer.borrowed().values():
+                if not any(owner is other for other in self.places.values()):
+                    raise DeepkitValueError(
+                        f"{layer.label} uses the {name} of {owner.label}, which is not part of this model. Make a "
+                        "model that holds both layers: dk.Model(inputs of the one, outputs of the other)."
+                    )
+                # Its owner may have been called later than the layer itself; now all sizes are known.
+                layer.output_specs(*self.input_specs_of(path))
 
     def trainable_mask(self) -> Weights:
         """For every parameter, whether it is trained: false below a frozen layer or sub-model."""
@@ -99,7 +117,7 @@ class Program:
     def _without_aliases(self, tree: Weights) -> Weights:
         if not self.aliases:
             return tree
-        pruned = _copy(tree)
+        pruned = copied_tree(tree)
         for place in self.aliases:
             del get(pruned, place[:-1])[place[-1]]
         return pruned
@@ -158,8 +176,9 @@ def put(tree: Weights, path: Path, branch: Any) -> None:
     tree[path[-1]] = branch
 
 
-def _copy(tree: Weights) -> Weights:
-    return {name: _copy(item) if isinstance(item, dict) else item for name, item in tree.items()}
+def copied_tree(tree: Weights) -> Weights:
+    """The same leaves on branches of their own."""
+    return {name: copied_tree(item) if isinstance(item, dict) else item for name, item in tree.items()}
 
 
 def partition(params: Weights, mask: Weights) -> tuple[Weights, Weights]:

@@ -20,7 +20,7 @@ X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
         ("ReLU", "relu"),
         ("LeakyReLU", "leaky_relu"),
         ("GLUBlock", "glu_block"),
-        ("MyLayer2D", "my_layer2_d"),
+        ("MyLayer2D", "my_layer2d"),
         ("AUC", "auc"),
         ("R2Score", "r2_score"),
     ],

@@ -16,7 +16,32 @@ from deepkit.layers import Context
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 with_twin = pytest.mark.parametrize("case", [c for c in CASES if c.twin], ids=lambda case: case.id)
 CONTEXTS = [Context(), Context(training=True, rng=jax.random.key(7))]
-MODAL = (layers.Dropout, layers.GaussianNoise, layers.BatchNormalization, layers.Flax)
+MODAL = (
+    layers.AlphaDropout,
+    layers.Attention,
+    layers.BatchNormalization,
+    layers.CutMix,
+    layers.Dropout,
+    layers.Flax,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.GroupQueryAttention,
+    layers.MixUp,
+    layers.MultiHeadAttention,
+    layers.RandomBrightness,
+    layers.RandomColorJitter,
+    layers.RandomContrast,
+    layers.RandomCrop,
+    layers.RandomErasing,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+    layers.SpectralNormalization,
+)
 """What behaves differently in training; of all others one run is enough."""
 
 
@@ -35,6 +60,13 @@ def made(case, dtype=None):
     draw = np.random.default_rng(1)
     # Above zero, as variances must be.
     return layer, *jax.tree.map(lambda a: draw.uniform(0.2, 1.5, a.shape).astype(dtype or a.dtype), shapes)
+
+
+def flat(tree, path=()):
+    """Leaves of nested dictionaries by path, in the order of declaration (JAX would sort them by name)."""
+    if not isinstance(tree, dict):
+        return {path: tree}
+    return {key: leaf for name, branch in tree.items() for key, leaf in flat(branch, (*path, name)).items()}
 
 
 def compiled(function):
@@ -147,9 +179,11 @@ def test_parity_with_keras(case):
     twin = case.twin()
     shapes = [(None, *row) for row in case.rows]
     twin.build(shapes[0] if len(shapes) == 1 else shapes)
-    names = list(layer.build(*specs_of(case)))
+    declared = flat(layer.build(*specs_of(case)))
+    names = sorted(declared, key=lambda name: not declared[name].trainable)
     if names:
-        twin.set_weights([{**params, **state}[name] for name in names])
+        values = flat(params) | flat(state)
+        twin.set_weights([values[name] for name in names])
     # Keras counts a frozen layer's parameters among the others.
     own = [v.value for v in twin.trainable_variables]
     rest = [v.value for v in twin.non_trainable_variables]
@@ -180,9 +214,9 @@ def test_parity_with_keras(case):
         close(output, expected)
         close(gradients[1], slopes[1])
         if own:
-            close([gradients[0][name] for name in names if name in params], slopes[0])
+            close([flat(gradients[0])[name] for name in names if declared[name].trainable], slopes[0])
         if layer.trainable:
-            close([new_state[name] for name in names if name in state], after)
+            close([flat(new_state)[name] for name in names if not declared[name].trainable], after)
         elif training:
             close(new_state, state)
 

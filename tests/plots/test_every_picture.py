@@ -33,6 +33,7 @@ PICTURES = {
     "heat_map": lambda: plots.heat_map(P, quantity="r", title="t"),
     "histograms": lambda: plots.histograms({"mass (g)": P[:, 0]}),
     "curves": lambda: plots.curves({"a": ([1, 2], [3, 4])}, x="step", y="loss", title="t"),
+    "model_graph": lambda: plots.model_graph(small_model()),
     "decision_boundary": lambda: plots.decision_boundary(small_model(), P[:, :2], P.argmax(axis=1)),
 }
 
