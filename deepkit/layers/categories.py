@@ -118,9 +118,10 @@ class Discretization(Layer):
     """The number of the range that each value lies in: boundaries `[0, 1, 2]` make (−∞, 0), [0, 1), [1, 2) and [2, ∞).
 
     The boundaries are given, or fitted by `adapt(x_train)`: the quantiles that cut the training values, all columns
-    together, into `num_bins` ranges of equally many (NumPy's, between two values where that is needed). Fitted ones travel with the model as state, and are never trained.
-    Keras's `epsilon` is left out: nothing is estimated. Input of any shape, output int32 of the same, or zeros and
-    ones as CategoryEncoding makes them.
+    together, into `num_bins` ranges of equally many. Fitted ones travel with the model as state, and are never
+    trained. They are NumPy's, between two values where they fall there; Keras's are estimated, and its `epsilon` is
+    left out. Input of any shape, output int32 of the same, or zeros and ones as
+    CategoryEncoding makes them.
 
     Args:
         bin_boundaries: The boundaries, ascending; instead of `adapt`.

@@ -120,8 +120,8 @@ class Dense(Layer):
         """One matrix product, the bias, the activation."""
         if self.tied_to is not None and TIED not in weights:
             raise DeepkitValueError(
-                f"{self.label} uses the kernel of {self.tied_to.label}, which nobody hands on inside another layer. Call "
-                "it itself: Dense works along the last axis of any input."
+                f"{self.label} uses the kernel of {self.tied_to.label}, which nobody hands on inside another layer. "
+                "Call it itself: Dense works along the last axis of any input."
             )
         y = to_float(x) @ (weights["kernel"] if self.tied_to is None else weights[TIED].T)
         if self.use_bias:

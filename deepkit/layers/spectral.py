@@ -13,7 +13,7 @@ from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 from deepkit.graph import Spec
 from deepkit.initializers import TruncatedNormal
 from deepkit.layers.layer import Context, Layer, Weight, Weights
-from deepkit.layers.wrapper import Wrapper, run
+from deepkit.layers.wrapper import Wrapper, run, updated
 
 KERNELS = ("kernel", "embeddings")
 
@@ -83,7 +83,7 @@ class SpectralNormalization(Wrapper):
         kernel, vector = _divided(inner[name], state["vector_u"], self.power_iterations)
         divided = {**params, "layer": {**inner, name: kernel}}
         output, after = run(self.layer, "layer", divided, state, *inputs, context=context)
-        return output, {**state, "layer": after, **({"vector_u": vector} if context.training else {})}
+        return output, updated(state, {"layer": after, **({"vector_u": vector} if context.training else {})})
 
     def output_mask(self, masks: tuple[jax.Array | None, ...], inputs: Any, output: jax.Array) -> jax.Array | None:
         """The layer's."""

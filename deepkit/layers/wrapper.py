@@ -50,7 +50,7 @@ def run(
 
 
 def updated(state: Weights, after: Weights) -> Weights:
-    """The wrapper's state with the parts' new ones: the same branches, for a model read from a file has no empty ones."""
+    """The wrapper's state with its parts' new ones, and no branch more: a model read from a file has no empty ones."""
     return {name: after.get(name, kept) for name, kept in state.items()}
 
 

@@ -68,14 +68,17 @@ def image_grid(
 
 
 def _draw(panel: Any, image: np.ndarray, among: np.ndarray, grey: bool) -> None:
+    if image.dtype == np.uint8 and not grey:
+        panel.imshow(image, interpolation="nearest")
+        return
     if image.dtype == np.uint8:
-        panel.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        panel.imshow(image.reshape(image.shape[:2]), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         return
     low, high = float(among.min()), float(among.max())
     if not grey:
         panel.imshow((image - low) / max(high - low, 1e-12), interpolation="nearest")
     elif low < 0 < high:
         reach = max(-low, high)
-        panel.imshow(image.squeeze(), cmap="PuOr_r", vmin=-reach, vmax=reach, interpolation="nearest")
+        panel.imshow(image.reshape(image.shape[:2]), cmap="PuOr_r", vmin=-reach, vmax=reach, interpolation="nearest")
     else:
-        panel.imshow(image.squeeze(), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        panel.imshow(image.reshape(image.shape[:2]), cmap="gray", vmin=low, vmax=high, interpolation="nearest")

@@ -116,8 +116,9 @@ class Objective:
                 total = total + head.loss_weight * value
                 if len(self.heads) > 1:
                     statistics[f"{head.name}/loss"] = value * rows
-            measured = [self._measure(index, result, batch, part) for part in parts]
-            statistics.update(functools.reduce(self.merge, measured))
+            measured: list[Statistics] = [self._measure(index, result, batch, part) for part in parts]
+            together: Statistics = functools.reduce(lambda left, right: self.merge(left, right), measured)
+            statistics.update(together)
         total = jnp.asarray(total)
         statistics["loss"] = total * rows
         return total, (result.outputs, result.state, statistics)

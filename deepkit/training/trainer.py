@@ -186,7 +186,7 @@ class Trainer:
         carried, weights = self._carried, stored(self.program)
         if carried is None and untouched(self.program):
             # One small program instead of two: each costs a trace and a trip through the compiler's cache.
-            first = self._once(("first", key), lambda: jax.jit(steps.first))
+            first = self._once(("first", key), lambda: self.program.compiled_for_once(steps.first))
             weights, carried = first(np.uint32(plan.seed))
             store(self.program, *weights)
             self._carried_flags = _flags(steps)
