@@ -79,7 +79,7 @@ def hidden_layers(out) -> None:
 def photographs(out, full: bool) -> None:
     """CIFAR-10 through dense layers alone; mirrored and shifted images in training."""
     train, test = dk.datasets.load_cifar10()
-    images, epochs = (50_000, 40) if full else (5_000, 2)
+    images, epochs = (50_000, 25) if full else (5_000, 2)
     widths = (1024, 512, 256) if full else (256, 128)
     x = dk.Input((32, 32, 3), dtype="uint8")
     h = dk.layers.Rescaling(1 / 64, -2)(x)

@@ -36,6 +36,11 @@ def input_arrays(x: Any, graph: Graph, what: str = "x") -> tuple[np.ndarray, ...
     check_rows(
         {f"{what}[{name!r}]" if len(arrays) > 1 else what: a for name, a in zip(graph.input_names, arrays, strict=True)}
     )
+    whole = {id(t): a for t, a in zip(graph.inputs, arrays, strict=True) if np.dtype(t.dtype).kind in "iu"}
+    for node in graph.nodes if whole else ():
+        for tensor in node.inputs:
+            if id(tensor) in whole:
+                node.callee.check_codes(whole[id(tensor)], what)  # type: ignore[union-attr]
     return arrays
 
 

@@ -26,6 +26,10 @@ class Callee(Protocol):
         """The outputs' specs for these inputs (a spec, or a list or dict of them)."""
         ...
 
+    def check_codes(self, codes: np.ndarray, what: str) -> None:
+        """Refuse whole numbers of a model's input that it cannot read; `what` is how errors name the array."""
+        ...
+
 
 class Node:
     """One call of one layer on some tensors. `callee` is `None` for the node of an `Input`."""

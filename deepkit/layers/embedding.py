@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from deepkit import initializers, regularizers
 from deepkit.configuration import parameter
@@ -20,9 +21,10 @@ class Embedding(Layer):
     """Row `x` of a table of vectors, for every whole number `x`: a Dense layer on one-hot codes without the product.
 
     Input `(batch, …)` of an integer dtype, `dk.Input(10, dtype="int32")`; output `(batch, …, output_dim)`. A code below
-    0 or from `input_dim` on has no row, and its vector is NaN, which training reports as a loss that is not finite.
-    (Keras reads some other row, or zeros, and says nothing.) Keras's `weights`, `lora_rank` and quantisation are left
-    out; use `embeddings_initializer=lambda key, shape, dtype: table` for given vectors.
+    0 or from `input_dim` on has no row: `fit`, `evaluate` and `predict` refuse it where the layer is called on an input
+    of the model; elsewhere its vector is NaN. (Keras reads some other row, or zeros, and says nothing.) Keras's
+    `weights`, `lora_rank` and quantisation are left out; use `embeddings_initializer=lambda key, shape, dtype: table`
+    for given vectors.
 
     Args:
         input_dim: Number of rows: the largest code plus 1.
@@ -74,6 +76,15 @@ class Embedding(Layer):
         rows = jnp.take(weights["embeddings"], codes, axis=0, mode="clip")
         known = (codes >= 0) & (codes < self.input_dim)
         return jnp.where(known[..., None], rows, jnp.nan)
+
+    def check_codes(self, codes: np.ndarray, what: str) -> None:
+        """Refuse codes without a row."""
+        low, high = int(codes.min()), int(codes.max())
+        if low < 0 or high >= self.input_dim:
+            raise DeepkitValueError(
+                f"{what} holds the code {low if low < 0 else high}, but {self.label} has rows for the codes 0 to "
+                f"{self.input_dim - 1}. Give it input_dim={high + 1}, or number the codes from 0."
+            )
 
     def output_mask(self, masks: tuple[jax.Array | None, ...], inputs: Any, output: jax.Array) -> jax.Array | None:
         """True where the code is not 0, if 0 only fills up."""

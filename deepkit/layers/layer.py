@@ -248,6 +248,9 @@ class Layer(Configurable):
     def check_ready(self) -> None:
         """Raise a DeepkitError if the layer cannot compute yet. Models call it before they run."""
 
+    def check_codes(self, codes: Any, what: str) -> None:
+        """Raise a DeepkitError for whole numbers, given as a model's input, that the layer cannot read."""
+
     def get_config(self) -> dict[str, Any]:
         """The fields, as given."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

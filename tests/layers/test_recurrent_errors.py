@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import deepkit as dk
 from deepkit import initializers, layers
 from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Input
@@ -116,3 +117,14 @@ def test_what_a_step_that_is_left_out_puts_out_can_be_zero():
     mask = jnp.asarray([[True, False, True]] * 2)
     output, _ = layer.apply({"cell": {}}, {"cell": {}}, x, context=Context(masks=(mask,)))
     np.testing.assert_array_equal(output, x * mask[..., None])
+
+
+def test_a_code_without_a_row_is_refused_before_anything_runs():
+    x = dk.Input(3, dtype="int32")
+    model = dk.Model(x, dk.layers.Dense(1)(dk.layers.Flatten()(dk.layers.Embedding(5, 2, name="words")(x))))
+    model.compile("sgd", "mse")
+    codes = np.array([[0, 1, 2], [3, 4, 5]])
+    for call in (lambda: model.predict(codes), lambda: model.fit(codes, np.zeros(2), verbose=0)):
+        with pytest.raises(DeepkitError, match="holds the code 5, but Embedding 'words' has rows for the codes 0 to 4"):
+            call()
+    assert model.predict(codes - 1 + (codes == 0)).shape == (2, 1)

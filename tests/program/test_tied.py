@@ -146,7 +146,7 @@ CODE = OWNER(dk.Input(4))
          ("'d'", "'encode'", "2 units", "(None, 3)")),
         (lambda: dk.layers.Dense(4, tied_to=dk.layers.Dense(4, tied_to=OWNER)), DeepkitValueError,
          ("tied_to", "no kernel of its own", "'encode'")),
-        (lambda: dk.layers.Dense(4, tied_to="encode"), DeepkitTypeError, ("tied_to", "Dense (or Embedding) layer", "'encode'")),
+        (lambda: dk.layers.Dense(4, tied_to="encode"), DeepkitTypeError, ("tied_to", "(or Embedding)", "'encode'")),
         (lambda: dk.layers.Dense(4, tied_to=OWNER, kernel_regularizer="l2"), DeepkitValueError,
          ("kernel_regularizer", "owner", "'encode'")),
         (lambda: dk.layers.Dense(4, tied_to=OWNER, kernel_initializer="zeros"), DeepkitValueError,
