@@ -2,7 +2,7 @@
 
     python examples/d06_fully_connected.py [--full]
 
-Quick: two epochs on 5,000 photographs. --full: 40 epochs on all 50,000 (about 20 minutes on two cores).
+Quick: two epochs on 5,000 photographs. --full: 25 epochs on all 50,000 (about ten minutes on two cores).
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ def class_numbers(y: Any, output: Spec, name: str) -> np.ndarray:
         )
     if y.shape[1:] != positions:
         mend = (
-            "For one class per row, put dk.layers.Flatten() or a pooling layer before the last layer."
+            "Pass one whole number per position (the output has a time axis), or for one class per row put "
+            "dk.layers.Flatten() or a pooling layer before the last layer."
             if positions and y.ndim == 1
             else "Pass one whole number per row (per position, where the output has a time axis)."
         )

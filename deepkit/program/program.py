@@ -72,7 +72,9 @@ class Program:
         """`init(jax.random.key(seed))`, as one compiled function; the seed has at most 32 bits."""
         if self._draw is None:
             self._draw = self.compiled_for_once(lambda seed: self.init(jax.random.key(seed)))
-        return self._draw(np.uint32(seed))
+        # Also where a traced function is the first to ask: what is kept must be numbers.
+        with jax.ensure_compile_time_eval():
+            return self._draw(np.uint32(seed))
 
     def compiled_for_once(self, function: Callable[..., Any]) -> Any:
         """`jax.jit` for what runs once. Optimising the random numbers of 20 layers takes a CPU's compiler 10 s; left as
