@@ -2,7 +2,8 @@
 
     python examples/d15_depth.py [--full]
 
-Quick: plain and residual networks of 20 layers for 2 epochs on 512 images, which shows that they run and nothing more.
+Quick: plain and residual networks of 20 layers for 2 epochs on 256 images, and ReLU beside tanh: it shows that they
+run, nothing more.
 --full: 20 and 56 layers, 10 epochs on 20,000 images; about three hours on two cores.
 """
 
@@ -43,7 +44,7 @@ def small(activation: str = "relu", dropout: float = 0.0) -> dk.Model:
 def main() -> None:
     options = arguments(__doc__, full=True)
     train, test = dk.datasets.load_cifar10()
-    images, tested, epochs = (20_000, 5_000, 10) if options.full else (512, 256, 2)
+    images, tested, epochs = (20_000, 5_000, 10) if options.full else (256, 128, 2)
     mean, std = train.x[:1000].mean((0, 1, 2)), train.x[:1000].std((0, 1, 2))
     x, x_test = (((a - mean) / std).astype("float32") for a in (train.x[:images], test.x[:tested]))
     data = (x, train.y[:images], x_test, test.y[:tested])
@@ -73,6 +74,8 @@ def main() -> None:
         "ReLU, dropout .2 on maps": (small(dropout=0.2), dk.optimizers.Adam(0.001)),
         "ReLU, SGD momentum": (small(), dk.optimizers.SGD(0.02, momentum=0.9)),
     }
+    if not options.full:
+        runs = {name: runs[name] for name in ("ReLU", "tanh")}
     losses = {}
     for name, (model, optimizer) in runs.items():
         history = trained(model, optimizer, data, epochs)

@@ -84,8 +84,10 @@ def main() -> None:
         first, columns=8, title=f"What they answer to one image ({test.classes[y_test[0]]}), each map on its own scale"
     )
     keep(figure, options.out / "d16_feature_maps.png")
-    figure = dk.plots.image_grid(image, title="The image")
-    keep(figure, options.out / "d16_image.png")
+    figure = dk.plots.image_grid(
+        x_test[:8], titles=[test.classes[k] for k in y_test[:8]], title="The first is the image"
+    )
+    keep(figure, options.out / "d16_images.png")
     figure = dk.plots.learning_curves(history)
     figure.suptitle(f"A small convolutional network, {images:,} images")
     keep(figure, options.out / "d16_curves.png")
