@@ -1,8 +1,9 @@
 """Mathematics that XLA runs slowly on a CPU, written so that it runs fast. Layers call it and know nothing of it."""
 
+from deepkit.kernels.average import average_pool
 from deepkit.kernels.channels import channel_sums, per_channel
 from deepkit.kernels.convolution import convolve
 from deepkit.kernels.flags import set_flags
 from deepkit.kernels.pooling import max_pool
 
-__all__ = ["channel_sums", "convolve", "max_pool", "per_channel", "set_flags"]
+__all__ = ["average_pool", "channel_sums", "convolve", "max_pool", "per_channel", "set_flags"]

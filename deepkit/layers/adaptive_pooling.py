@@ -10,8 +10,7 @@ import jax.numpy as jnp
 
 from deepkit.configuration import parameter
 from deepkit.graph import Spec
-from deepkit.kernels import max_pool
-from deepkit.kernels.average import average_pool
+from deepkit.kernels import average_pool, max_pool
 from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.layers.pooling import AVERAGED, LARGEST
 from deepkit.layers.specs import floating, to_float

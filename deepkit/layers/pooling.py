@@ -10,8 +10,7 @@ from deepkit.configuration import parameter
 from deepkit.converters import optional
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Meaning, Spec
-from deepkit.kernels import max_pool
-from deepkit.kernels.average import average_pool
+from deepkit.kernels import average_pool, max_pool
 from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.layers.specs import floating, to_float
 from deepkit.layers.windows import (
