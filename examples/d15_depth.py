@@ -4,7 +4,7 @@
 
 Quick: plain and residual networks of 20 layers for 2 epochs on 256 images, and ReLU beside tanh: it shows that they
 run, nothing more.
---full: 20 and 56 layers, 10 epochs on 20,000 images; about three hours on two cores.
+--full: 20 and 56 layers, 10 epochs on 20,000 images; hours on two cores, not yet run.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def rows_at_once(graph: Graph) -> int:
     """Rows per batch where only memory and speed depend on it, as in `predict` and `evaluate`.
 
     1024, or fewer where rows are large: images whose intermediate results stay in the processor's cache are computed
-    twice as fast as others, and few of them are work enough for a call.
+    faster than others, and few of them are work enough for a call.
     """
     numbers = max(tensor.spec.row_size for tensor in graph.inputs)
     at_once = NUMBERS_AT_ONCE * (1 if jax.default_backend() == "cpu" else 16)
