@@ -2,7 +2,8 @@
 
     python examples/d06_fully_connected.py [--full]
 
-Quick: two epochs on 5,000 photographs. --full: 25 epochs on all 50,000; aimed at .60, not yet run to the end (.55 after 4 epochs).
+Quick: two epochs on 5,000 photographs. --full: 25 epochs on all 50,000; the aim is .60,
+and it was not yet run to the end (.55 after 4 epochs).
 """
 
 from __future__ import annotations

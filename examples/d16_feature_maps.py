@@ -61,9 +61,7 @@ def main() -> None:
     history = model.fit(
         x, y, batch_size=128, epochs=epochs, validation_data=(x_test, y_test), verbose=2 if options.full else 0
     )
-    beside(
-        "seconds of training, compilation included", round(time.perf_counter() - begun, 1), "no oracle"
-    )
+    beside("seconds of training, compilation included", round(time.perf_counter() - begun, 1), "no oracle")
     beside("test accuracy", history["val_accuracy"][-1], "far above guessing, .1; the aim of --full is .78")
 
     shown, after = shift_demo()

@@ -1,7 +1,8 @@
 """Sums over everything but the channels, and their transpose, in two stages.
 
-XLA's CPU backend sums `(batch, height, width, channels)` down to `(channels,)` about two to five times slower than first
-over the batch, which adds whole rows of memory, and then over the rest. Left alone it makes one sum of the two again.
+XLA's CPU backend sums `(batch, height, width, channels)` down to `(channels,)` some two to five times slower than
+first over the batch, which adds whole rows of memory, and then over the rest. Left alone it makes one sum of the two
+again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 XLA's CPU backend has one fast convolution: an image `(batch, *space, channels)`, a kernel `(*window, channels,
 filters)`, any stride, padding and dilation of the window. What `jax.grad` makes of a convolution is of another form:
 XLA brings it into the fast one only outside of loops, and inside a loop (a whole epoch is one) runs it element by
-element: the epoch of a small network does not end within ten minutes. So on a CPU both gradients are written here as convolutions of the fast form:
+element: the epoch of a small network does not end within ten minutes. So on a CPU both gradients are written here as
+convolutions of the fast form:
 
 - by the input: the output's gradient, padded, with the kernel turned round. A stride `s` is taken apart: every `s`-th
   number of the result has its own taps of the kernel, so one convolution computes `s` results as its channels.
