@@ -25,8 +25,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
@@ -63,7 +61,7 @@ def convolve(
         "dilation": (1,) * len(strides) if dilation is None else tuple(dilation),
         "groups": groups,
     }
-    apply = _convolution.bind if jax.default_backend() == "cpu" else _by_lax
+    apply = _primitive().bind if jax.default_backend() == "cpu" else _by_lax
     return apply(x.astype(dtype), kernel.astype(dtype), **geometry)
 
 
@@ -167,7 +165,7 @@ def _bind(
 ) -> jax.Array:
     rank = x.ndim - 2
     ones = (1,) * rank
-    return _convolution.bind(
+    return _primitive().bind(
         x, kernel, strides=strides or ones, padding=padding or ((0, 0),) * rank, dilation=dilation or ones, groups=1
     )
 
@@ -280,13 +278,13 @@ def _batched(arguments: Any, axes: Any, **geometry: Any) -> tuple[jax.Array, int
     (x, kernel), (x_axis, kernel_axis) = arguments, axes
     if kernel_axis is None:
         x = jnp.moveaxis(x, x_axis, 0)
-        y = _convolution.bind(x.reshape(-1, *x.shape[2:]), kernel, **geometry)
+        y = _primitive().bind(x.reshape(-1, *x.shape[2:]), kernel, **geometry)
         return y.reshape(*x.shape[:2], *y.shape[1:]), 0
     kernels = jnp.moveaxis(kernel, kernel_axis, 0)
     if x_axis is None:
-        return lax.map(lambda kernel: _convolution.bind(x, kernel, **geometry), kernels), 0
+        return lax.map(lambda kernel: _primitive().bind(x, kernel, **geometry), kernels), 0
     pairs = jnp.moveaxis(x, x_axis, 0), kernels
-    return lax.map(lambda pair: _convolution.bind(*pair, **geometry), pairs), 0
+    return lax.map(lambda pair: _primitive().bind(*pair, **geometry), pairs), 0
 
 
 def _shape(x: Any, kernel: Any, **geometry: Any) -> Any:
@@ -296,9 +294,16 @@ def _shape(x: Any, kernel: Any, **geometry: Any) -> Any:
     return jax.core.ShapedArray(out.shape, out.dtype)
 
 
-_convolution = Primitive("convolution")
-_convolution.def_abstract_eval(_shape)
-_convolution.def_impl(jax.jit(_forward, static_argnames=("strides", "padding", "dilation", "groups")))
-mlir.register_lowering(_convolution, mlir.lower_fun(_forward, multiple_results=False))
-ad.defbilinear(_convolution, _transpose_input, _transpose_kernel)
-batching.primitive_batchers[_convolution] = _batched
+@functools.cache
+def _primitive() -> Any:
+    # Where it is used: `jax.extend` is slow to import, and most models have no convolution.
+    from jax.extend.core import Primitive
+    from jax.interpreters import ad, batching, mlir
+
+    convolution = Primitive("convolution")
+    convolution.def_abstract_eval(_shape)
+    convolution.def_impl(jax.jit(_forward, static_argnames=("strides", "padding", "dilation", "groups")))
+    mlir.register_lowering(convolution, mlir.lower_fun(_forward, multiple_results=False))
+    ad.defbilinear(convolution, _transpose_input, _transpose_kernel)
+    batching.primitive_batchers[convolution] = _batched
+    return convolution
