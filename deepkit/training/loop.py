@@ -26,6 +26,11 @@ from deepkit.training.transitions import Transition
 
 CHUNK_SECONDS = 0.2
 """Aim for the time between two visits to the host: often enough for a live line, rare enough to cost nothing."""
+CHUNK_STEPS = 8
+"""Fewer steps than this make a chunk only where they would take longer than `LONGEST_CHUNK`. Whenever the program is
+entered, the system hands it fresh memory for what it computes on the way: a sixth of a step of a CNN on a CPU."""
+LONGEST_CHUNK = 4.0
+"""Seconds for which a run of slow steps may stay silent, and for which Ctrl-C may have to wait."""
 
 
 class Strategy(Protocol):
@@ -164,7 +169,8 @@ class Run:
             return epoch + 1, 0
         if self._each_batch:
             return epoch, step + 1
-        ahead = max(1, int(CHUNK_SECONDS / max(seconds_per_step, 1e-9)))
+        seconds_per_step = max(seconds_per_step, 1e-9)
+        ahead = max(1, int(CHUNK_SECONDS / seconds_per_step), min(CHUNK_STEPS, int(LONGEST_CHUNK / seconds_per_step)))
         steps = self.strategy.steps_per_epoch
         if steps is None or step + ahead < steps:
             return epoch, step + ahead
