@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -90,12 +90,10 @@ def _forward(
     if groups == 1 and math.prod(window) == 1:
         return _every(_padded(x, padding), strides) @ kernel.reshape(kernel.shape[-2:])
     if groups == 1 and _narrow(kernel.shape):
+        # Left to itself, XLA computes the sum once for every number of a pooling window that follows, or gives up vector
+        # instructions for a tanh (6 times slower).
         products = functools.partial(_shifted_products, strides=strides, padding=padding, dilation=dilation)
-        plain = functools.partial(_by_lax, strides=strides, padding=padding, dilation=dilation, groups=1)
-        # The condition only fails for NaN, and is there for XLA: it would fuse the sum with what follows, and compute
-        # it once for every number of a pooling window, or give up vector instructions for a tanh (6 times slower).
-        number = kernel.reshape(-1)[0]
-        return lax.cond(number == number, products, plain, x, kernel)
+        return _alone(products, x, kernel)
     # Cut by slices: XLA makes a negative padding the convolution's own, which then reads beside its input.
     cuts = (slice(max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(padding, x.shape[1:-1], strict=True))
     added = tuple((max(low, 0), max(high, 0)) for low, high in padding)
@@ -145,10 +143,31 @@ def _input_gradient(
     return whole[:, *(slice(low, low + size) for (low, _), size in zip(padding, space, strict=True))]
 
 
+def _alone(function: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
+    """`function(x, y)`, which XLA fuses with nothing that comes before or after it: it is one branch of a condition that
+    always holds, which only XLA can't know.
+    """
+    number = x.reshape(-1)[0]
+    shape = jax.eval_shape(function, x, y)
+    return lax.cond(
+        (number == number) | (number != number), function, lambda *_: jnp.zeros(shape.shape, shape.dtype), x, y
+    )
+
+
 def _kernel_gradient(
     dy: jax.Array, x: jax.Array, shape: Sizes, strides: Sizes, padding: Padding, dilation: Sizes
 ) -> jax.Array:
-    """By the kernel, whose shape is given."""
+    """By the kernel, whose shape is given.
+
+    Alone, because XLA would compute both arguments again while it transposes them: in a residual network all the
+    blocks before, in an order of memory that suits nobody.
+    """
+    return _alone(lambda x, dy: _kernel_gradient_of(dy, x, shape, strides, padding, dilation), x, dy)
+
+
+def _kernel_gradient_of(
+    dy: jax.Array, x: jax.Array, shape: Sizes, strides: Sizes, padding: Padding, dilation: Sizes
+) -> jax.Array:
     window, space, out = shape[:-2], x.shape[1:-1], dy.shape[1:-1]
     rank = len(window)
     if math.prod(window) == 1:
