@@ -19,12 +19,14 @@ from deepkit import (  # noqa: E402
     plots,
     preprocessing,
     regularizers,
+    sweeps,
 )
 from deepkit.data import split  # noqa: E402
 from deepkit.export import load_model  # noqa: E402
 from deepkit.graph import Input  # noqa: E402
 from deepkit.kernels import set_flags as _set_flags  # noqa: E402
 from deepkit.model import Model, Sequential  # noqa: E402
+from deepkit.sweeps import sweep  # noqa: E402
 
 _set_flags()
 _gc.freeze()
@@ -52,4 +54,6 @@ __all__ = [
     "preprocessing",
     "regularizers",
     "split",
+    "sweep",
+    "sweeps",
 ]

@@ -90,8 +90,8 @@ def _forward(
     if groups == 1 and math.prod(window) == 1:
         return _every(_padded(x, padding), strides) @ kernel.reshape(kernel.shape[-2:])
     if groups == 1 and _narrow(kernel.shape):
-        # Left to itself, XLA computes the sum once for every number of a pooling window that follows, or gives up vector
-        # instructions for a tanh (6 times slower).
+        # Left to itself, XLA computes the sum once for every number of a pooling window that follows, or gives up
+        # vector instructions for a tanh (6 times slower).
         products = functools.partial(_shifted_products, strides=strides, padding=padding, dilation=dilation)
         return _alone(products, x, kernel)
     # Cut by slices: XLA makes a negative padding the convolution's own, which then reads beside its input.
@@ -144,8 +144,8 @@ def _input_gradient(
 
 
 def _alone(function: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
-    """`function(x, y)`, which XLA fuses with nothing that comes before or after it: it is one branch of a condition that
-    always holds, which only XLA can't know.
+    """`function(x, y)`, which XLA fuses with nothing that comes before or after it: it is one branch of a condition
+    that always holds, which only XLA can't know.
     """
     number = x.reshape(-1)[0]
     shape = jax.eval_shape(function, x, y)

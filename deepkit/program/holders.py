@@ -35,6 +35,17 @@ def stored(program: Program) -> tuple[Weights, Weights] | None:
     return params, state
 
 
+def partly_stored(program: Program) -> tuple[Weights, Weights]:
+    """`(parameters, state)` of those layers that have some, such as a fitted Normalization."""
+    params: Weights = {}
+    state: Weights = {}
+    for path, layer in program.places.items():
+        for tree, arrays in ((params, layer.holder.params), (state, layer.holder.state)):
+            if arrays and not isinstance(layer, SubModel):
+                put(tree, path, arrays)
+    return params, state
+
+
 def untouched(program: Program) -> bool:
     """Whether no layer has arrays of its own yet."""
     cells = [layer.holder for layer in program.places.values()]

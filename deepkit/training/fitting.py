@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -103,17 +103,51 @@ def fit(
             f"steps_per_epoch={shown(steps_per_epoch)} is for iterables of batches, and x holds all rows. Set the "
             "steps by batch_size: an epoch has rows / batch_size of them."
         )
+    inputs, targets, weights, size = prepare(
+        model, trainer, plan, x, y, batch_size=batch_size, validation_split=validation_split,
+        validation_data=validation_data, class_weight=class_weight, sample_weight=sample_weight, purpose=purpose,
+    )  # fmt: skip
+    if sum(a.nbytes for a in (*inputs, *targets)) > resident_bytes():
+        return _fit_large(model, trainer, inputs, targets, weights, plan, size, shuffle, validation_batch_size)
+    rows = to_device(inputs, targets, weights)
+    return trainer.train_resident(model, rows, size, shuffle, validation_batch_size, plan)
+
+
+class Prepared(NamedTuple):
+    """Checked rows on the host, one array per input and output, and how many of them make a batch."""
+
+    inputs: Arrays
+    targets: Sequence[np.ndarray]
+    weights: Sequence[np.ndarray | None]
+    batch_size: int
+
+
+def prepare(
+    model: Any,
+    trainer: Trainer,
+    plan: Plan,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    purpose: str = "fit",
+) -> Prepared:
+    """Check arrays to train on, resolve the losses by them, and put the validation rows into the plan."""
     columns = columns_after(model, x)
     x, y, sample_weight = unpacked(x, y, sample_weight, purpose)
     inputs = checked_inputs(model, x, "x", purpose, columns)
-    resolve_losses(trainer, model, y, verbose)
+    resolve_losses(trainer, model, y, plan.verbose)
     targets = checked_targets(model, y, trainer.heads, "y", purpose)
     count = check_sizes(inputs, targets, model.graph.output_names)
     weights = row_weights(sample_weight, class_weight, targets, model.graph)
     if validation_data is not None:
         plan.validation = _validation(model, trainer, validation_data, columns)
     elif validation_split:
-        plan.validation_rows = validation_rows(validation_split, targets, count, seed)
+        plan.validation_rows = validation_rows(validation_split, targets, count, plan.seed)
         chosen = np.zeros(count, bool)
         chosen[plan.validation_rows] = True
         plan.validation = to_device(*chosen_rows(inputs, targets, weights, chosen))
@@ -124,12 +158,8 @@ def fit(
             f"batch_size={batch_size} is more than the {count} rows: every epoch is one step on all of them. "
             "Say batch_size=None if that is meant, or choose a smaller one."
         )
-    size = count if batch_size is None else min(batch_size, count)
     model.columns = columns
-    if sum(a.nbytes for a in (*inputs, *targets)) > resident_bytes():
-        return _fit_large(model, trainer, inputs, targets, weights, plan, size, shuffle, validation_batch_size)
-    rows = to_device(inputs, targets, weights)
-    return trainer.train_resident(model, rows, size, shuffle, validation_batch_size, plan)
+    return Prepared(inputs, targets, weights, count if batch_size is None else min(batch_size, count))
 
 
 def _validation(model: Any, trainer: Trainer, data: Any, columns: tuple[str, ...] | None = None) -> Batch:

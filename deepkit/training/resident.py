@@ -21,10 +21,17 @@ Advance = Callable[..., TrainState]
 
 
 def make_advance(steps: Steps, batch_size: int, shuffle: bool, validation_batch_size: int, with_rate: bool) -> Advance:
-    """`advance(state, rows, validation, until_epoch, until_step) -> state`, compiled on its first call.
+    """`advance_function`, compiled on its first call. The state is donated."""
+    return jax.jit(advance_function(steps, batch_size, shuffle, validation_batch_size, with_rate), donate_argnums=0)
+
+
+def advance_function(
+    steps: Steps, batch_size: int, shuffle: bool, validation_batch_size: int, with_rate: bool
+) -> Advance:
+    """`advance(state, rows, validation, until_epoch, until_step) -> state`, pure.
 
     An epoch ends (validation, transitions, history) only if `until_epoch` lies behind it; one that is stopped half way
-    ends there. The state is donated.
+    ends there.
     """
 
     def advance(
@@ -59,7 +66,7 @@ def make_advance(steps: Steps, batch_size: int, shuffle: bool, validation_batch_
 
         return jax.lax.while_loop(unfinished, one_epoch, s)
 
-    return jax.jit(advance, donate_argnums=0)
+    return advance
 
 
 def _order(key: jax.Array, count: int, length: int, shuffle: bool) -> jax.Array:

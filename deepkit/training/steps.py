@@ -94,6 +94,7 @@ class Steps:
         seed: Any,
         learning_rate: Any,
         shapes: Shapes,
+        capacity: int | None = None,
     ) -> TrainState:
         """The state before the first step of a run. Some of its arrays are those that were given, some are NumPy's.
 
@@ -103,11 +104,13 @@ class Steps:
             seed: Of the order of the rows, and of everything random in the layers (uint32).
             learning_rate: Of the first step (float32).
             shapes: From `shapes`.
+            capacity: Epochs that the history holds before it is written over; as many as are fetched in time by
+                default.
         """
         params, state = weights
         trained, frozen = partition(params, self.trainable)
         width = sum(map(math.prod, shapes.figures.values()))
-        capacity = max(1, min(HISTORY_CAPACITY, HISTORY_NUMBERS // width))
+        capacity = capacity or max(1, min(HISTORY_CAPACITY, HISTORY_NUMBERS // width))
         before = Epoch(
             carried.epoch, {}, trained, state, learning_rate, _number(False, bool), self.objective.directions
         )  # fmt: skip

@@ -96,6 +96,10 @@ class Trainer:
         """Loss, penalties and metrics as a pure function."""
         return self._once(("objective", self.heads), lambda: Objective(self.program, self.heads))
 
+    def steps(self, transitions: tuple[Transition, ...]) -> Steps:
+        """What training of the present heads, optimizer and frozen layers is made of."""
+        return self._steps(transitions)[1]
+
     def _steps(self, transitions: tuple[Transition, ...]) -> tuple[Any, Steps]:
         mask = self.program.trainable_mask()
         flags = tuple(jax.tree.leaves(mask))

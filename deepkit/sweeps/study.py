@@ -1,0 +1,307 @@
+"""`dk.sweep`: train a model for every setting and seed, in as few programs as their structure allows."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import numpy as np
+
+from deepkit.cache import enable_compilation_cache
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown, warn
+from deepkit.sweeps.engine import Outcome, Task, member_function, train_group
+from deepkit.sweeps.members import Group, Member, Source, check_axes, grouped
+from deepkit.sweeps.result import Sweep
+from deepkit.sweeps.spaces import Settings, grid_points, sampled_points
+from deepkit.training.arguments import LARGEST_SEED, check_batch_size, check_seed, listed_callbacks, whole_number
+from deepkit.training.progress import duration
+from deepkit.training.trainer import split_callbacks
+
+__all__ = ["sweep"]
+
+
+@from_user_line
+def sweep(
+    build: Callable[..., Any],
+    data: Any,
+    *,
+    grid: Mapping[str, Any] | None = None,
+    space: Mapping[str, Any] | None = None,
+    samples: int | None = None,
+    sampling: str = "random",
+    seeds: int | Sequence[int] = 1,
+    epochs: int | None = None,
+    updates: int | None = None,
+    equal: str = "epochs",
+    batch_size: int | None = 32,
+    shuffle: bool = True,
+    callbacks: Iterable[Any] | None = None,
+    width: int | None = None,
+    limit: int = 10_000,
+    verbose: Any = "auto",
+) -> Sweep:
+    """Train `build(**settings)` for every setting and every seed, and keep what all of them did.
+
+    deepkit finds out what differs between the members. Real numbers that only flow through the computation (rates,
+    momenta, penalties, dropout, noise, seeds, drawn data) are arguments of one compiled program; structure (widths,
+    depth, activations, optimizers, batch sizes) makes groups of members that compile once each. Whether the members of
+    a group run side by side or one after another, on how many cores, is measured on the first ones.
+
+    A member equals the same model trained alone, `build(**settings).fit(…, seed=seed)`, within the rounding of float32.
+
+    Args:
+        build: Called with a setting, returns a compiled model. Layers must be made anew in every call.
+        data: What `fit` takes: a split (trained on `train`, measured on `dev` as well), `(x, y)`, or
+            `(x, y, validation_data)`. Or a function that returns one: of the seed, for fresh draws, and of any axes.
+        grid: Per axis the values; every combination is trained. An axis is an argument of `build` or of the data
+            function, or `batch_size` or `epochs`.
+        space: Per axis `dk.sweeps.Uniform`, `LogUniform` or `Choice`, of which `samples` points are drawn.
+        samples: Points of the space.
+        sampling: `"random"`, or `"latin"` for a Latin hypercube, which covers every axis evenly.
+        seeds: How many (0, 1, …), or which.
+        epochs: Passes over the training rows.
+        updates: Gradient steps, instead of epochs; rounded up to whole epochs.
+        equal: `"epochs"`, or `"updates"`: where batch sizes differ, every member takes as many steps as the one with
+            the fewest batches would in `epochs`.
+        batch_size, shuffle: As in `fit`.
+        callbacks: Those that run inside the program, such as EarlyStopping. Others belong to single models.
+        width: Members side by side. By default measured; fixed, the same sweep gives the same bits.
+        limit: Refuse more members than this.
+        verbose: `"auto"`: a line with the time left, live on a terminal; 0: nothing.
+
+    Returns:
+        A `Sweep`: `frame()`, `plot(…)`, `best("dev_accuracy").model`, `member(i)`. Members that failed are in it, with
+        the reason. After Ctrl-C, those that were finished.
+
+    Raises:
+        DeepkitError: An empty grid, an axis that nobody takes, too many members, test data, or a setting that fits no
+            member.
+    """
+    axes, settings = _settings(grid, space, samples, sampling)
+    numbers = _seeds(seeds)
+    count = len(settings) * len(numbers)
+    if count > limit:
+        raise DeepkitValueError(
+            f"{len(settings)} settings × {len(numbers)} seeds are {count} members, more than limit={limit}. Leave some "
+            f"out, draw a sample (space=…, samples=…), or say that it is meant: limit={count}."
+        )
+    source = Source(data, settings[0])
+    check_axes(build, source, settings[0])
+    transitions = _transitions(callbacks)
+    members = [
+        Member(place * len(numbers) + k, setting, seed)
+        for place, setting in enumerate(settings)
+        for k, seed in enumerate(numbers)
+    ]
+    run_of = _run_of(epochs, updates, equal, check_batch_size(batch_size), settings)
+    enable_compilation_cache()
+    begun = time.perf_counter()
+    groups = grouped(build, source, members, run_of, shuffle, transitions)
+    if not groups:
+        first = next(member for member in members if member.failure is not None)
+        raise DeepkitValueError(
+            f"no setting could be trained. The first, {first.settings}, failed with {first.failure}"
+        )
+    result = _empty(build, source, axes, numbers, members, groups)
+    _train(result, groups, width, _line(verbose, len(members)))
+    result.seconds = time.perf_counter() - begun
+    return result
+
+
+def _settings(
+    grid: Any, space: Any, samples: int | None, sampling: str
+) -> tuple[dict[str, tuple[Any, ...]], list[Settings]]:
+    if grid is not None and space is not None:
+        raise DeepkitValueError("sweep was given grid and space. A grid tries every point, a space a sample: keep one.")
+    for name, value in (("grid", grid), ("space", space)):
+        if value is not None and not isinstance(value, Mapping):
+            raise DeepkitTypeError(f"{name} is {described(value)}. Pass a dict: {name}={{'learning_rate': […]}}.")
+    if space is not None:
+        if samples is None:
+            raise DeepkitValueError("a space has no end of points. Say how many to try: samples=20.")
+        points = sampled_points(space, whole_number(samples, "samples"), sampling, 0)
+        return {"sample": tuple(range(len(points)))}, points
+    if samples is not None:
+        raise DeepkitValueError(
+            "samples is for a space, and a grid tries all its points. Pass space=…, or leave it out."
+        )
+    axes, settings, _ = grid_points(grid or {})
+    return axes, list(settings)
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    if isinstance(seeds, bool | float):
+        raise DeepkitTypeError(f"seeds={shown(seeds)}: expected how many seeds, such as seeds=10, or a list of them.")
+    if isinstance(seeds, int | np.integer):
+        return tuple(range(whole_number(seeds, "seeds", 1, "10")))
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise DeepkitTypeError(f"seeds={shown(seeds)}: expected how many seeds, such as seeds=10, or a list of them.")
+    listed = tuple(check_seed(seed) for seed in seeds)
+    if not listed or len(set(listed)) < len(listed):
+        raise DeepkitValueError(
+            f"seeds={shown(listed)}: expected different whole numbers up to {LARGEST_SEED}, at least one."
+        )
+    return listed
+
+
+def _transitions(callbacks: Any) -> tuple[Any, ...]:
+    hosts, transitions = split_callbacks(listed_callbacks(callbacks), scheduled=False)
+    if hosts:
+        raise DeepkitValueError(
+            f"{type(hosts[0]).__name__} runs in Python after every epoch of one model, and a sweep trains many models "
+            "in one program. Use callbacks that run inside it, such as EarlyStopping, or fit(…) the one model."
+        )
+    return transitions
+
+
+def _run_of(
+    epochs: Any, updates: Any, equal: str, batch_size: int | None, settings: Sequence[Settings]
+) -> Callable[[Settings, int], tuple[int | None, int]]:
+    """`(settings, rows) -> (batch_size, epochs)`."""
+    if equal not in ("epochs", "updates"):
+        raise DeepkitValueError(f"equal={shown(equal)}: expected 'epochs' or 'updates'.")
+    named = "epochs" in settings[0]
+    if sum((epochs is not None, updates is not None, named)) != 1:
+        raise DeepkitValueError(
+            "say how long to train in one way: epochs=100, or updates=1000, or an axis 'epochs' in the grid."
+        )
+    if updates is not None:
+        whole_number(updates, "updates")
+    sizes = [check_batch_size(setting["batch_size"]) for setting in settings if "batch_size" in setting]
+
+    def run(setting: Settings, rows: int) -> tuple[int | None, int]:
+        size = check_batch_size(setting.get("batch_size", batch_size))
+        batches = -(-rows // (size or rows))
+        if updates is not None:
+            return size, -(-updates // batches)
+        passes = whole_number(setting["epochs"] if named else epochs, "epochs")
+        if equal == "updates" and sizes:
+            fewest = min(-(-rows // (other or rows)) for other in sizes)
+            return size, max(1, math.ceil(passes * fewest / batches))
+        return size, passes
+
+    return run
+
+
+def _empty(
+    build: Any, source: Source, axes: Any, seeds: Sequence[int], members: list[Member], groups: Sequence[Group]
+) -> Sweep:
+    figures: dict[str, None] = {}
+    directions: dict[str, str | None] = {}
+    for group in groups:
+        figures |= dict.fromkeys(_scalars(group))
+        directions |= group.recipe.model._require_trainer("sweep").objective.directions
+    longest = max(group.recipe.epochs for group in groups)
+    return Sweep(build, source, axes, seeds, members, list(figures), directions, longest)
+
+
+def _scalars(group: Group) -> dict[str, int]:
+    """Names of the scalar figures of a group, and their columns in a history row."""
+    _, shapes = member_function(group.recipe)
+    columns: dict[str, int] = {}
+    position = 0
+    for key, shape in shapes.figures.items():
+        if not shape:
+            columns[f"dev_{key.removeprefix('val_')}" if key.startswith("val_") else key] = position
+        position += math.prod(shape)
+    return columns
+
+
+def _train(result: Sweep, groups: Sequence[Group], width: int | None, line: Callable[[int], None]) -> None:
+    done = sum(member.failure is not None for member in result.members)
+    with _stoppable() as stopped:
+        for group in groups:
+            columns = _scalars(group)
+            places = [result.figures.index(name) for name in columns]
+            try:
+                for task, outcome in train_group(group.recipe, group.tasks, width=width, paces=result.paces):
+                    rows = np.full((len(outcome.history), len(result.figures)), np.nan, np.float32)
+                    rows[:, places] = outcome.history[:, list(columns.values())]
+                    result.put(task.member, rows, int(outcome.epochs), _weights(group, task, outcome))
+                    done += 1
+                    line(done)
+                    if stopped.is_set():
+                        break
+            except jax.errors.JaxRuntimeError as error:  # out of memory, mostly: the other groups go on
+                for task in group.tasks:
+                    if not result.epochs[task.member]:
+                        result.members[task.member].failure = f"{type(error).__name__}: {error}"
+            if stopped.is_set():
+                break
+    for member in result.members:
+        if member.failure is None and not result.epochs[member.number]:
+            member.failure = "Interrupted before its turn."
+    result.programs = len(result.paces)
+    failed = [member for member in result.members if member.failure is not None]
+    if stopped.is_set():
+        result.stopped = f"Interrupted: {len(result) - len(failed)} of {len(result)} members were finished."
+        warn(result.stopped)
+    elif failed:
+        warn(
+            f"{len(failed)} of {len(result)} members failed and have no figures; result.failures() says why. "
+            f"The first: {failed[0].settings}, {failed[0].failure}"
+        )
+
+
+def _weights(group: Group, task: Task, outcome: Outcome) -> Any:
+    """The member's final weights: the last, or those that a callback goes back to."""
+    params, state = outcome.params, outcome.state
+    for transition, memory in zip(group.recipe.transitions, outcome.memories, strict=True):
+        restored = transition.finish(memory, int)
+        if restored is not None:
+            trained, state = restored
+            params = _merged(params, trained)
+    return params, state
+
+
+def _merged(params: Any, trained: Any) -> Any:
+    return params | {
+        name: _merged(params[name], item) if isinstance(item, dict) else item for name, item in trained.items()
+    }
+
+
+def _line(verbose: Any, total: int) -> Callable[[int], None]:
+    """Shows how many members are done, and the time left."""
+    if verbose == 0:
+        return lambda done: None
+    begun, live = time.perf_counter(), sys.stdout.isatty()
+    last = [0.0]
+
+    def show(done: int) -> None:
+        now = time.perf_counter()
+        if done == total:
+            start, end = ("\r", " " * 20) if live else ("", "")
+            print(f"{start}{total} members in {duration(now - begun)}{end}")
+        elif live and now - last[0] > 0.1:
+            last[0] = now
+            left = duration((now - begun) / done * (total - done))
+            print(f"\r{done}/{total} members, {left} left {' ' * 10}", end="", flush=True)
+
+    return show
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second is Python's own."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+
+    def handle(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        stopped.set()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
