@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
+import jax
 import numpy as np
 
 from deepkit.converters import flag
@@ -24,6 +25,7 @@ __all__ = [
     "Configurable",
     "decode",
     "encode",
+    "known_to_be",
     "lookup",
     "parameter",
 ]
@@ -124,6 +126,13 @@ class _Constructor:
                 dataclasses.dataclass(repr=False, eq=by_value, unsafe_hash=by_value)(kind)
                 setattr(kind, "__init__", from_user_line(vars(kind)["__init__"]))  # noqa: B010
         return getattr(owner if instance is None else instance, "__init__")  # noqa: B009  mypy refuses
+
+
+def known_to_be(value: Any, number: float) -> bool:
+    """Whether a declared number is this one, and a shortcut may be taken. A sweep puts traced numbers into
+    declarations, of which nothing is known yet: the general formula must hold for them.
+    """
+    return not isinstance(value, jax.Array) and bool(value == number)
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -7,9 +7,15 @@ import pathlib
 from typing import Any
 
 
-def arguments(description: str | None, full: bool = False) -> argparse.Namespace:
-    """`--out DIRECTORY` (default ./out), made if it is not there; with `full`, the flag `--full` as well."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(
+    description: str | None, full: bool = False, more: argparse.ArgumentParser | None = None
+) -> argparse.Namespace:
+    """`--out DIRECTORY` (default ./out), made if it is not there; with `full`, the flag `--full`; and `more` of one's
+    own.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[more] if more else []
+    )
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out"), help="where the picture goes")
     if full:
         parser.add_argument("--full", action="store_true", help="the long setting instead of the quick one")

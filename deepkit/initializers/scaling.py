@@ -54,11 +54,11 @@ def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float, mode
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
     variance = scale / max(1.0, fan)
     if distribution == "uniform":
-        limit = math.sqrt(3 * variance)
+        limit = (3 * variance) ** 0.5
         return jax.random.uniform(key, shape, dtype, -limit, limit)
     if distribution == "untruncated_normal":
-        return math.sqrt(variance) * jax.random.normal(key, shape, dtype)
-    stddev = math.sqrt(variance) / _STD_OF_TRUNCATED_NORMAL
+        return variance**0.5 * jax.random.normal(key, shape, dtype)
+    stddev = variance**0.5 / _STD_OF_TRUNCATED_NORMAL
     return stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from deepkit.configuration import parameter
+from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import fraction, non_negative_number, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Meaning, Spec
@@ -60,7 +59,7 @@ class Dropout(Layer):
     def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
         """The input, in training with some numbers dropped."""
         x = to_float(x)
-        if not context.training or self.rate == 0:
+        if not context.training or known_to_be(self.rate, 0):
             return x
         return dropped(x, self.rate, context.key_for(self), self.noise_shape)
 
@@ -114,7 +113,7 @@ class _SpatialDropout(Layer):
     def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
         """The input, in training without some of its channels."""
         x = to_float(x)
-        if not context.training or self.rate == 0:
+        if not context.training or known_to_be(self.rate, 0):
             return x
         shape = (None, *[1] * (x.ndim - 2), None)
         return dropped(x, self.rate, context.key_for(self), shape)
@@ -179,7 +178,7 @@ class AlphaDropout(Layer):
     def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
         """The input, in training with some numbers at the lowest value."""
         x = to_float(x)
-        if not context.training or self.rate == 0:
+        if not context.training or known_to_be(self.rate, 0):
             return x
         kept = jax.random.bernoulli(context.key_for(self), 1 - self.rate, _mask_shape(x, self.noise_shape))
         a = ((1 - self.rate) * (1 + self.rate * LOWEST_SELU**2)) ** -0.5
@@ -207,10 +206,10 @@ class GaussianDropout(Layer):
     def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
         """The input, in training with noise."""
         x = to_float(x)
-        if not context.training or self.rate == 0:
+        if not context.training or known_to_be(self.rate, 0):
             return x
         noise = jax.random.normal(context.key_for(self), x.shape, x.dtype)
-        return x * (1 + math.sqrt(self.rate / (1 - self.rate)) * noise)
+        return x * (1 + (self.rate / (1 - self.rate)) ** 0.5 * noise)
 
 
 class GaussianNoise(Layer):
@@ -233,7 +232,7 @@ class GaussianNoise(Layer):
     def call(self, weights: Weights, x: jax.Array, context: Context) -> jax.Array:
         """The input, in training with noise."""
         x = to_float(x)
-        if not context.training or self.stddev == 0:
+        if not context.training or known_to_be(self.stddev, 0):
             return x
         return x + self.stddev * jax.random.normal(context.key_for(self), x.shape, x.dtype)
 

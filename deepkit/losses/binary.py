@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from deepkit.configuration import parameter
+from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import fraction, positive_number
 from deepkit.errors import DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
@@ -59,12 +59,14 @@ class BinaryCrossentropy(Loss):
         y, logits = self._matched(y_true, logits)
         y = self._smooth(y)
         values = optax.losses.sigmoid_binary_cross_entropy(logits, y)
-        if self.positive_weight != 1:
+        if not known_to_be(self.positive_weight, 1):
             values = values - (self.positive_weight - 1) * y * jax.nn.log_sigmoid(logits)
         return jnp.mean(values, axis=-1)
 
     def _smooth(self, y: jax.Array) -> jax.Array:
-        return smooth(y, self.label_smoothing, 2, self.smoothing_convention) if self.label_smoothing else y
+        return (
+            y if known_to_be(self.label_smoothing, 0) else smooth(y, self.label_smoothing, 2, self.smoothing_convention)
+        )
 
     def check_output(self, output: Spec, label: str, activation: Callable[..., Any] | None) -> None:
         """Refuses what is neither a sigmoid nor linear on purpose."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from deepkit.configuration import parameter
+from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import fraction
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph.spec import Meaning, Spec
@@ -54,7 +54,11 @@ class CategoricalCrossentropy(Loss):
 
     def _smooth(self, y: jax.Array) -> jax.Array:
         classes = y.shape[-1]
-        return smooth(y, self.label_smoothing, classes, self.smoothing_convention) if self.label_smoothing else y
+        return (
+            y
+            if known_to_be(self.label_smoothing, 0)
+            else smooth(y, self.label_smoothing, classes, self.smoothing_convention)
+        )
 
     def check_output(self, output: Spec, label: str, activation: Callable[..., Any] | None) -> None:
         """Refuses what is neither a softmax nor linear on purpose."""
@@ -86,14 +90,14 @@ class SparseCategoricalCrossentropy(Loss):
     def values(self, y_true: Any, y_pred: Any) -> jax.Array:
         """−ln p_y"""
         y, p = self._indexed(y_true, y_pred)
-        if self.label_smoothing:
+        if not known_to_be(self.label_smoothing, 0):
             return self._dense.values(jax.nn.one_hot(y, p.shape[-1], dtype=p.dtype), p)
         return -jnp.take_along_axis(_log_probabilities(p), y[..., None], axis=-1)[..., 0]
 
     def values_from_logits(self, y_true: Any, logits: Any) -> jax.Array:
         """The same with p = softmax(logits)."""
         y, logits = self._indexed(y_true, logits)
-        if self.label_smoothing:
+        if not known_to_be(self.label_smoothing, 0):
             one_hot = jax.nn.one_hot(y, logits.shape[-1], dtype=logits.dtype)
             return self._dense.values_from_logits(one_hot, logits)
         return optax.losses.softmax_cross_entropy_with_integer_labels(logits, y)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from deepkit.configuration import parameter
+from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import flag, fraction, non_negative_number
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.losses import outputs
@@ -62,7 +62,9 @@ class BinaryFocalCrossentropy(Loss):
         return jnp.mean(values, axis=-1)
 
     def _smooth(self, y: jax.Array) -> jax.Array:
-        return smooth(y, self.label_smoothing, 2, self.smoothing_convention) if self.label_smoothing else y
+        return (
+            y if known_to_be(self.label_smoothing, 0) else smooth(y, self.label_smoothing, 2, self.smoothing_convention)
+        )
 
     def check_output(self, output: Spec, label: str, activation: Callable[..., Any] | None) -> None:
         """Refuses what is neither a sigmoid nor linear on purpose."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from deepkit.configuration import known_to_be
 from deepkit.errors import DeepkitValueError
 
 CONVENTIONS = ("optax", "textbook")
@@ -29,6 +30,8 @@ def smooth(labels: jax.Array, amount: float, classes: int, convention: str) -> j
     - `"textbook"`: 1−a for the class, a/(K−1) for each other one (Goodfellow et al. 2016, section 7.5.1). It
       is the same mixture with a·K/(K−1) in the place of a.
     """
+    if known_to_be(amount, 0):
+        return labels
     if convention == "textbook":
         amount = amount * classes / (classes - 1)
     return (1 - amount) * labels + amount / classes

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deepkit.configuration import Configurable, parameter
+from deepkit.configuration import Configurable, known_to_be, parameter
 from deepkit.converters import flag, fraction, non_negative_number, optional, positive_number
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.optimizers.converters import fragments
@@ -169,7 +169,7 @@ class Optimizer(Configurable):
 
     def _decayed(self, path: str, p: Any, learning_rate: Any) -> Any:
         decay = self.decay_of(path, p)
-        if not decay or any(part in path for part in self.weight_decay_exclude):
+        if decay is None or known_to_be(decay, 0) or any(part in path for part in self.weight_decay_exclude):
             return p
         return p - jnp.asarray(learning_rate, p.dtype) * decay * p
 

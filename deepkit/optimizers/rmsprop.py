@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optax
 
-from deepkit.configuration import parameter
+from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import flag, fraction, positive_number
 from deepkit.optimizers.optimizer import Optimizer
 
@@ -30,4 +30,4 @@ class RMSprop(Optimizer):
 
     def direction(self) -> optax.GradientTransformation:
         scaled = (optax.scale_by_stddev if self.centered else optax.scale_by_rms)(self.rho, self.epsilon)
-        return optax.chain(scaled, optax.trace(self.momentum)) if self.momentum else scaled
+        return scaled if known_to_be(self.momentum, 0) else optax.chain(scaled, optax.trace(self.momentum))

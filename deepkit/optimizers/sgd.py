@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optax
 
-from deepkit.configuration import parameter
+from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import flag, fraction
 from deepkit.optimizers.optimizer import Optimizer
 from deepkit.optimizers.schedules.schedule import Rate, learning_rate
@@ -39,7 +39,7 @@ class SGD(Optimizer):
     averaging: bool = parameter(default=False, convert=flag, kw_only=True)
 
     def direction(self) -> optax.GradientTransformation:
-        if self.momentum == 0:
+        if known_to_be(self.momentum, 0):
             return optax.identity()
         heavy_ball = optax.trace(self.momentum, self.nesterov)
         return optax.chain(heavy_ball, optax.scale(1 - self.momentum)) if self.averaging else heavy_ball

@@ -35,7 +35,7 @@ VISIT_SECONDS = 0.3
 """Aim for the time between two visits to the host: for the progress line and Ctrl-C."""
 TILE_BYTES = 2**25
 """Memory for what one tile hands back."""
-WORTH_TRYING = 2.0
+WORTH_TRYING = 4.0
 """Another width is tried where what is left to do takes so many times as long as it takes to compile."""
 
 
@@ -144,7 +144,8 @@ class Program:
         example = jax.eval_shape(
             member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.rows, recipe.validation
         )
-        size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(example))
+        each = (example, recipe.rows, recipe.validation) if own_rows else example
+        size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
         self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
         lead = (self.chunks,) if width == 1 else (self.chunks, width)
         self._empty = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), example)
