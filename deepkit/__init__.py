@@ -8,7 +8,9 @@ _gc.disable()  # importing jax makes a million objects that all stay: looking fo
 from deepkit import (  # noqa: E402
     activations,
     callbacks,
+    classical,
     datasets,
+    ensembles,
     errors,
     initializers,
     layers,
@@ -21,12 +23,14 @@ from deepkit import (  # noqa: E402
     regularizers,
     sweeps,
 )
-from deepkit.data import split  # noqa: E402
+from deepkit.classical import baselines  # noqa: E402
+from deepkit.data import duplicates, folds, split  # noqa: E402
+from deepkit.ensembles import Ensemble, ensemble  # noqa: E402
 from deepkit.export import load_model  # noqa: E402
 from deepkit.graph import Input  # noqa: E402
 from deepkit.kernels import set_flags as _set_flags  # noqa: E402
 from deepkit.model import Model, Sequential  # noqa: E402
-from deepkit.sweeps import sweep  # noqa: E402
+from deepkit.sweeps import cross_validate, sweep  # noqa: E402
 
 _set_flags()
 _gc.freeze()
@@ -36,13 +40,21 @@ if _collecting:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Ensemble",
     "Input",
     "Model",
     "Sequential",
     "activations",
+    "baselines",
     "callbacks",
+    "classical",
+    "cross_validate",
     "datasets",
+    "duplicates",
+    "ensemble",
+    "ensembles",
     "errors",
+    "folds",
     "initializers",
     "layers",
     "load_model",

@@ -41,3 +41,10 @@ def enable_compilation_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MINIMUM_SECONDS)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def compilation_cache_is_ours() -> bool:
+    """Whether compiled programs are kept in deepkit's directory."""
+    chosen = getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009
+    enabled = getattr(jax.config, "jax_enable_compilation_cache")  # noqa: B009
+    return bool(enabled) and chosen == str(cache_directory() / "compiled")

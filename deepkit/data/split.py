@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from deepkit.data.duplicates import warn_of_copies
 from deepkit.data.part import Part, Split
+from deepkit.data.rows import by_group, by_time, check_seed, classes_of, group_numbers, moments, whole_of
 from deepkit.datasets import Dataset
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, from_user_line
-from deepkit.preprocessing.rows import levels_of
+from deepkit.errors import DeepkitValueError, from_user_line
 from deepkit.preprocessing.sealed import refuse_sealed
 
 __all__ = ["split"]
 
 ROLES = ("train", "dev", "test")
-MOST_CLASSES = 20
-"""Whole numbers with more different values than this are taken for quantities."""
 
 
 @from_user_line
@@ -32,6 +30,7 @@ def split(
     seed: int = 0,
     stratify: str | bool = "auto",
     groups: Any = None,
+    time: Any = None,
 ) -> Split:
     """Shuffle the rows and cut them into a training, a development and a sealed test part.
 
@@ -46,7 +45,10 @@ def split(
             categorical target; `y` is one if it is text, boolean, one-hot or 0/1, or whole numbers of at most
             20 different values.
         groups: Rows that belong together (patients, say): a column's name, or one value per row. A group is
-            never divided, so the sizes are as near as whole groups allow.
+            never divided, so the sizes are as near as whole groups allow. `"duplicates"` keeps rows with the same
+            inputs together.
+        time: When each row was seen: a column's name, or one value per row. The earliest rows are train, the latest
+            test, for a model is asked about the future; rows of one moment stay in one part. Nothing is drawn.
 
     Returns:
         A `Split` with `train`, `dev` and `test`.
@@ -56,19 +58,32 @@ def split(
             every part; or test data.
     """
     refuse_sealed(data, "dk.split")
-    whole = _whole(data, y)
+    whole = whole_of(data, y, "dk.split")
     count = len(whole)
     sizes = _sizes(count, train, dev, test)
-    generator = np.random.default_rng(_seed(seed))
+    generator = np.random.default_rng(check_seed(seed))
+    if time is not None:
+        if stratify is True or groups is not None:
+            raise DeepkitValueError(
+                f"time decides about every row, so {'groups' if groups is not None else 'stratify=True'} cannot. "
+                "Leave one of them out."
+            )
+        used = [number for number, size in enumerate(sizes) if size]
+        order, cuts = by_time(moments(whole, time), [int(cut) for cut in np.cumsum([sizes[n] for n in used])[:-1]])
+        pieces = dict(zip(used, np.split(order, cuts), strict=True))
+        parts = [Part(whole, role, pieces.get(number, order[:0])) for number, role in enumerate(ROLES)]
+        return Split(parts[0], parts[1], parts[2], seed=int(seed), how="in the order of time")
     if groups is not None:
         if stratify not in ("auto", False):
             raise DeepkitValueError(
                 "stratify=True and groups cannot both hold exactly: a group takes all its classes with it. "
                 "Leave one of them out."
             )
-        assigned = _by_group(_group_numbers(whole, groups), sizes, generator)
+        numbers = group_numbers(whole, groups)
+        _check_groups(int(numbers.max()) + 1, sizes)
+        assigned = by_group(numbers, sizes, generator)
         how = f"whole groups{'' if not isinstance(groups, str) else f' of {groups}'}"
-    elif (classes := _classes(whole, stratify, declared=isinstance(data, Dataset))) is not None:
+    elif (classes := classes_of(whole, stratify, declared=isinstance(data, Dataset), purpose="dk.split")) is not None:
         assigned = _by_class(classes, sizes, generator)
         how = f"stratified by {whole.target}"
     else:
@@ -76,28 +91,12 @@ def split(
         how = "at random"
     order = generator.permutation(count)
     parts = [Part(whole, role, order[assigned[order] == number]) for number, role in enumerate(ROLES)]
+    if groups is None:
+        warn_of_copies(
+            whole, parts, "a score",
+            "dk.split(…, groups='duplicates') keeps them together; data.select(dk.duplicates(data).first) drops them.",
+        )  # fmt: skip
     return Split(parts[0], parts[1], parts[2], seed=int(seed), how=how)
-
-
-def _whole(data: Any, y: Any) -> Dataset:
-    if isinstance(data, Dataset):
-        if y is not None:
-            raise DeepkitTypeError("a Dataset already has its targets. Pass dk.split(data), or dk.split(x, y).")
-        whole = data
-    else:
-        x = data if hasattr(data, "iloc") or isinstance(data, Mapping) else np.asarray(data)
-        if y is not None and not hasattr(y, "iloc"):
-            y = np.asarray(y)
-        whole = Dataset(x, y, target=str(getattr(y, "name", None) or "y"))
-    if len(whole) == 0:
-        raise DeepkitValueError("there are no rows to split. Check how the data were loaded.")
-    return whole
-
-
-def _seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise DeepkitTypeError(f"seed={seed!r} is not a whole number of at least 0. Give one, such as seed=0.")
-    return int(seed)
 
 
 def _sizes(count: int, train: Any, dev: Any, test: Any) -> tuple[int, ...]:
@@ -143,52 +142,7 @@ def _blocks(sizes: tuple[int, ...]) -> np.ndarray:
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
-# Strata.
-
-
-def _classes(whole: Dataset, stratify: Any, *, declared: bool) -> np.ndarray | None:
-    """The class of every row as text, or `None` if the rows are not to be stratified.
-
-    `declared`: whether the data set itself says by `classes` that its target is categorical.
-    """
-    if stratify not in ("auto", True, False):
-        raise DeepkitValueError(f"stratify={stratify!r} is not known. Use 'auto', True or False.")
-    if stratify is False:
-        return None
-    y = whole._y
-    if y is None:
-        if stratify is True:
-            raise DeepkitValueError("stratify=True needs targets. Pass dk.split(x, y, stratify=True).")
-        return None
-    values = np.asarray(y)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim == 2 and _is_one_hot(values):
-        values = values.argmax(axis=1)
-    if values.ndim != 1:
-        if stratify is True:
-            raise DeepkitValueError(
-                f"stratify=True needs one class per row, got targets of shape {values.shape}. Use stratify=False."
-            )
-        return None
-    categorical = whole.classes is not None if declared else _is_categorical(values)
-    if stratify == "auto" and not categorical:
-        return None
-    return np.array(["?" if level is None else level for level in levels_of(whole.target, values.tolist())])
-
-
-def _is_one_hot(values: np.ndarray) -> bool:
-    return values.dtype.kind in "biuf" and bool(
-        np.all((values == 0) | (values == 1)) and np.all(values.sum(axis=1) == 1)
-    )
-
-
-def _is_categorical(values: np.ndarray) -> bool:
-    if values.dtype.kind in "OSUb":
-        return True
-    if values.dtype.kind in "iu":
-        return len(np.unique(values)) <= MOST_CLASSES
-    return values.dtype.kind == "f" and bool(np.all((values == 0) | (values == 1)))
+# Strata and groups.
 
 
 def _by_class(classes: np.ndarray, sizes: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
@@ -228,41 +182,9 @@ def _shared_out(counts: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     return table
 
 
-# Groups.
-
-
-def _group_numbers(whole: Dataset, groups: Any) -> np.ndarray:
-    name = "groups"
-    if isinstance(groups, str):
-        if groups not in getattr(whole.x, "columns", ()):
-            raise DeepkitValueError(f"groups={groups!r} is not a column of x. Give a column, or one value per row.")
-        name, groups = groups, whole.x[groups]
-    values = np.asarray(groups, dtype=object)
-    if values.shape != (len(whole),):
-        raise DeepkitValueError(f"groups has shape {values.shape} for {len(whole)} rows. Give one group for every row.")
-    levels = levels_of(name, values.tolist())
-    if None in levels:
-        raise DeepkitValueError(f"row {levels.index(None)} has no group. Give every row one.")
-    return np.unique(np.array(levels), return_inverse=True)[1]
-
-
-def _by_group(groups: np.ndarray, sizes: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """The part of every row: big groups first, each where most rows are still wanted."""
-    counts = np.bincount(groups)
-    wanted = np.asarray(sizes, dtype=np.int64)
-    used = wanted > 0
-    if len(counts) < used.sum():
+def _check_groups(count: int, sizes: tuple[int, ...]) -> None:
+    used = sum(size > 0 for size in sizes)
+    if count < used:
         raise DeepkitValueError(
-            f"{len(counts)} groups cannot fill {used.sum()} parts. Give a part the proportion 0, or use smaller groups."
+            f"{count} groups cannot fill {used} parts. Give a part the proportion 0, or use smaller groups."
         )
-    shuffled = generator.permutation(len(counts))
-    order = shuffled[np.argsort(-counts[shuffled], kind="stable")]
-    part_of_group = np.empty(len(counts), dtype=np.int64)
-    empty = used.copy()
-    for done, group in enumerate(order):
-        allowed = empty if len(order) - done == empty.sum() else used
-        part = int(np.argmax(np.where(allowed, wanted, np.iinfo(np.int64).min)))
-        part_of_group[group] = part
-        wanted[part] -= counts[group]
-        empty[part] = False
-    return part_of_group[groups]

@@ -43,7 +43,7 @@ def save_model(model: Model, path: Any) -> None:
         arrays |= memory
     declaration = {
         "model": {
-            "kind": "Sequential" if isinstance(model, Sequential) else "Model",
+            "kind": next((name for name, kind in _kinds().items() if isinstance(model, kind)), "Model"),
             "name": model.layer.name,
             "given": model.layer.given_name,
             "trainable": model.layer.trainable,
@@ -67,7 +67,7 @@ def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Mo
     What comes back: the graph with shared layers and sub-models, all weights (of a model that had none yet, none),
     frozen layers, the encoder, the columns of the training table; what `compile` chose, with the learning rate as it
     was; and the state of the optimizer, so that `fit` goes on as if the model had never been saved. What does not:
-    the history, and callbacks. A `Sequential` comes back as one, any other subclass as a `Model`.
+    the history, and callbacks. A `Sequential` or `Ensemble` comes back as one, any other subclass as a `Model`.
 
     Args:
         path: The file.
@@ -113,9 +113,8 @@ def _built(content: Mapping[str, Any], arrays: Mapping[str, Any], known: Mapping
     reader = Reader(content["layers"], known)
     inputs, outputs = reader.tensors(content["graph"])
     declared, encoder = content["model"], content["encoder"]
-    kinds: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
-    model = object.__new__(kinds[declared["kind"]])
-    # Sequential's own constructor would connect the layers once more.
+    model = object.__new__(_kinds().get(declared["kind"], Model))
+    # The constructors of the kinds would connect the layers once more.
     Model.__init__(
         model,
         inputs,
@@ -134,6 +133,13 @@ def _built(content: Mapping[str, Any], arrays: Mapping[str, Any], known: Mapping
     if model._trainer is not None:
         remind(model._trainer, training["counts"], memory, file)
     return model
+
+
+def _kinds() -> dict[str, type[Model]]:
+    """Models that come back as what they were."""
+    from deepkit.ensembles import Ensemble  # which is built upon sweeps, and their files upon this package
+
+    return {"Sequential": Sequential, "Ensemble": Ensemble}
 
 
 def _checked(custom_objects: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from deepkit.plots.matrices import heat_map
 from deepkit.plots.probability import loss_curves_of_probability
 from deepkit.plots.regression import predicted_against_true
 from deepkit.plots.runs import spread_over_runs
+from deepkit.plots.sweep import sweep_axis, sweep_curves, sweep_distribution, sweep_learned, sweep_map
 
 __all__ = [
     "confusion_matrix",
@@ -32,4 +33,9 @@ __all__ = [
     "predicted_against_true",
     "probabilities_by_sample",
     "spread_over_runs",
+    "sweep_axis",
+    "sweep_curves",
+    "sweep_distribution",
+    "sweep_learned",
+    "sweep_map",
 ]

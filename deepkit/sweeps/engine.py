@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from deepkit.layers.layer import Weights
-from deepkit.program.holders import partly_stored
+from deepkit.program.description import Number
 from deepkit.program.objective import Batch
 from deepkit.program.program import combine, partition
-from deepkit.sweeps.numbers import Number, turned
+from deepkit.sweeps.numbers import turned
 from deepkit.training.arguments import rows_at_once
 from deepkit.training.resident import advance_function, batch_shapes
 from deepkit.training.steps import Shapes, Steps
@@ -49,15 +49,19 @@ class Outcome(NamedTuple):
     memories: tuple[Any, ...]
 
 
+Own = tuple[Batch, Batch | None, tuple[Weights, Weights]]
+"""Rows, validation rows, and the weights that layers have from the start, such as fitted statistics."""
+
+
 class Task(NamedTuple):
-    """One member, as its program takes it: the seed, one value per varying number, and what makes its own rows, if it
-    has any.
+    """One member, as its program takes it: the seed, one value per varying number, and what makes its own rows and
+    fitted statistics, if it has any.
     """
 
     member: int
     seed: int
     values: tuple[float, ...]
-    rows: Callable[[], tuple[Batch, Batch | None]] | None
+    own: Callable[[], Own] | None
 
 
 class Recipe(NamedTuple):
@@ -67,6 +71,7 @@ class Recipe(NamedTuple):
         model: A compiled model whose declarations stand for all.
         numbers: The numbers in them that vary.
         rows, validation: On the device; where every member has rows of its own, those of one as an example.
+        given: Weights that layers have from the start.
         batch_size: Rows per step.
         epochs: Epochs that are trained.
         shuffle: Whether every epoch has an order of its own.
@@ -77,17 +82,23 @@ class Recipe(NamedTuple):
     numbers: tuple[Number, ...]
     rows: Batch
     validation: Batch | None
+    given: tuple[Weights, Weights]
     batch_size: int
     epochs: int
     shuffle: bool
     transitions: tuple[Transition, ...]
+
+    @property
+    def own(self) -> Own:
+        """What a member may have of its own."""
+        return self.rows, self.validation, self.given
 
 
 Member = Callable[..., Outcome]
 
 
 def member_function(recipe: Recipe) -> tuple[Member, Shapes]:
-    """`member(seed, values, rows, validation) -> Outcome`, pure, and the shapes of its figures."""
+    """`member(seed, values, rows, validation, given) -> Outcome`, pure, and the shapes of its figures."""
     model, trainer = recipe.model, recipe.model._require_trainer("sweep")
     program, optimizer = model.program, trainer.optimizer
     steps: Steps = trainer.steps(recipe.transitions)
@@ -97,9 +108,10 @@ def member_function(recipe: Recipe) -> tuple[Member, Shapes]:
     )
     measured = max(recipe.batch_size, rows_at_once(program.graph))
     advance = advance_function(steps, recipe.batch_size, recipe.shuffle, measured, with_rate)
-    given = partly_stored(program)
 
-    def member(seed: jax.Array, values: Sequence[jax.Array], rows: Batch, validation: Batch | None) -> Outcome:
+    def member(
+        seed: jax.Array, values: Sequence[jax.Array], rows: Batch, validation: Batch | None, given: Sequence[Weights]
+    ) -> Outcome:
         with turned(recipe.numbers, values):
             drawn = program.init(jax.random.key(seed))
             params, state = (_over(mine, theirs) for mine, theirs in zip(drawn, given, strict=True))
@@ -126,7 +138,7 @@ def traces(recipe: Recipe) -> bool:
     member, _ = member_function(recipe)
     values = [jax.ShapeDtypeStruct((), np.float32) for _ in recipe.numbers]
     try:
-        jax.eval_shape(member, np.uint32(0), values, recipe.rows, recipe.validation)
+        jax.eval_shape(member, np.uint32(0), values, *recipe.own)
     except (jax.errors.ConcretizationTypeError, TypeError):
         return False
     return True
@@ -140,11 +152,9 @@ class Program:
         self.own_rows = own_rows
         self._recipe = recipe
         axis = 0 if own_rows else None
-        self._chunk: Any = jax.vmap(member, in_axes=(0, 0, axis, axis)) if width > 1 else member
-        example = jax.eval_shape(
-            member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.rows, recipe.validation
-        )
-        each = (example, recipe.rows, recipe.validation) if own_rows else example
+        self._chunk: Any = jax.vmap(member, in_axes=(0, 0, axis, axis, axis)) if width > 1 else member
+        example = jax.eval_shape(member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), *recipe.own)
+        each = (example, recipe.own) if own_rows else example
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
         self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
         lead = (self.chunks,) if width == 1 else (self.chunks, width)
@@ -152,15 +162,13 @@ class Program:
         self._compiled: Any = None
         self.compile_seconds = 0.0
 
-    def _tile(
-        self, seeds: jax.Array, values: Sequence[jax.Array], rows: Batch, validation: Batch | None, count: jax.Array
-    ) -> Outcome:
+    def _tile(self, seeds: jax.Array, values: Sequence[jax.Array], own: Own, count: jax.Array) -> Outcome:
         def at(tree: Any, number: jax.Array) -> Any:
             return jax.tree.map(lambda leaf: leaf[number], tree)
 
         def one(number: jax.Array, outcomes: Outcome) -> Outcome:
-            own = at((rows, validation), number) if self.own_rows else (rows, validation)
-            outcome = self._chunk(at(seeds, number), at(values, number), *own)
+            mine = at(own, number) if self.own_rows else own
+            outcome = self._chunk(at(seeds, number), at(values, number), *mine)
             return jax.tree.map(
                 lambda all_, new: jax.lax.dynamic_update_index_in_dim(all_, new, number, 0), outcomes, outcome
             )
@@ -177,13 +185,13 @@ class Program:
             np.array([task.values[number] for task in filled], np.float32).reshape(lead)
             for number in range(len(self._recipe.numbers))
         ]
-        rows, validation = self._recipe.rows, self._recipe.validation
+        own = self._recipe.own
         if self.own_rows:
-            own = [task.rows() for task in tasks if task.rows is not None]
-            own += [own[-1]] * (len(filled) - len(own))
-            rows, validation = jax.tree.map(lambda *leaves: np.stack(leaves).reshape(*lead, *leaves[0].shape), *own)
+            each = [task.own() for task in tasks if task.own is not None]
+            each += [each[-1]] * (len(filled) - len(each))
+            own = jax.tree.map(lambda *leaves: np.stack(leaves).reshape(*lead, *leaves[0].shape), *each)
         count = np.int32(-(-len(tasks) // self.width))
-        arguments = (seeds, values, rows, validation, count)
+        arguments = (seeds, values, own, count)
         if self._compiled is None:
             begun = time.perf_counter()
             self._compiled = jax.jit(self._tile).lower(*arguments).compile()
@@ -214,7 +222,7 @@ def train_group(
         paces: Receives what was measured.
     """
     member, _ = member_function(recipe)
-    own_rows = tasks[0].rows is not None
+    own_rows = tasks[0].own is not None
     waiting = list(tasks)
     measured: list[Pace] = [] if paces is None else paces
     best: Program | None = None

@@ -13,10 +13,11 @@ import numpy as np
 
 from deepkit.data.part import Split
 from deepkit.errors import DeepkitError, DeepkitTypeError, described, did_you_mean
+from deepkit.program.description import Description
 from deepkit.program.holders import partly_stored
 from deepkit.program.objective import Batch
-from deepkit.sweeps.engine import Recipe, Task, traces
-from deepkit.sweeps.numbers import Description, describe
+from deepkit.sweeps.engine import Own, Recipe, Task, traces
+from deepkit.sweeps.numbers import describe
 from deepkit.sweeps.spaces import Settings
 from deepkit.training.arguments import refuse_test_data
 from deepkit.training.fitting import prepare
@@ -26,6 +27,10 @@ from deepkit.training.transitions import Transition
 
 RUN_ARGUMENTS = ("batch_size", "epochs")
 """What may be an axis without being an argument of `build`: then it is one of the run."""
+OWN_BYTES = 2**22
+"""Rows that differ along an axis (folds, noise) travel with every member, up to this size: then one program trains all
+their members. Larger ones are sent once, to a group of their own.
+"""
 
 
 @dataclasses.dataclass
@@ -146,6 +151,7 @@ class _Variant:
     description: Description
     batch_size: int
     epochs: int
+    own_rows: bool
 
 
 def grouped(
@@ -167,11 +173,11 @@ def grouped(
         except Exception as error:  # whatever a user's function raises: the others go on
             _fail(same, error)
             continue
-        x, y, _ = source.of(same[0].settings, same[0].seed)
+        x, y, validation = source.of(same[0].settings, same[0].seed)
         key = (
-            variant.description.structure, _stored_bytes(variant.model), variant.batch_size, variant.epochs,
-            _shapes(x), _shapes(y), source.takes_seed,
-            None if source.takes_seed else tuple(repr(same[0].settings[name]) for name in source.names),
+            variant.description.structure, _stored(variant), variant.batch_size, variant.epochs,
+            _shapes(x), _shapes(y), _count(validation), variant.own_rows,
+            None if variant.own_rows else tuple(repr(same[0].settings[name]) for name in source.names),
         )  # fmt: skip
         variants.setdefault(key, []).append(variant)
     groups: list[Group] = []
@@ -199,10 +205,11 @@ def _variant(build: Any, source: Source, members: list[Member], run_of: Any) -> 
     trainer = model._require_trainer("sweep")
     x, y, _ = source.of(settings, members[0].seed)
     resolve_losses(trainer, model, y, 0)
-    batch_size, epochs = run_of(settings, len(jax.tree.leaves(x)[0]) if not hasattr(x, "iloc") else len(x))
     rows = len(x) if hasattr(x, "iloc") else len(jax.tree.leaves(x)[0])
+    batch_size, epochs = run_of(settings, rows)
     size = rows if batch_size is None else min(batch_size, rows)
-    return _Variant(model, members, describe(model), size, epochs)
+    own_rows = source.takes_seed or (bool(source.names) and _bytes(x) + _bytes(y) <= OWN_BYTES)
+    return _Variant(model, members, describe(model), size, epochs, own_rows)
 
 
 def _groups_of(
@@ -210,7 +217,7 @@ def _groups_of(
 ) -> list[Group]:
     """Variants of one structure: one group, or several where Python asks for the value of a number."""
     first = alike[0]
-    own_rows = source.takes_seed
+    own_rows = first.own_rows
     rows, validation = _rows(first, first.members[0], source)
     numbers = first.description.numbers
     table = [[number.value for number in variant.description.numbers] for variant in alike]
@@ -218,8 +225,8 @@ def _groups_of(
 
     def recipe(chosen: Sequence[int]) -> Recipe:
         return Recipe(
-            first.model, tuple(numbers[k] for k in chosen), rows, validation, first.batch_size, first.epochs, shuffle,
-            transitions,
+            first.model, tuple(numbers[k] for k in chosen), rows, validation, partly_stored(first.model.program),
+            first.batch_size, first.epochs, shuffle, transitions,
         )  # fmt: skip
 
     fixed = [k for k in varying if not traces(recipe([k]))] if varying and not traces(recipe(varying)) else []
@@ -231,7 +238,7 @@ def _groups_of(
     tasks = []
     for variant, row in zip(alike, table, strict=True):
         for member in variant.members:
-            own = functools.partial(_rows, variant, member, source) if own_rows else None
+            own = functools.partial(_own, variant, member, source) if own_rows else None
             tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), own))
     return [Group(recipe(varying), tasks)]
 
@@ -246,9 +253,13 @@ def _rows(variant: _Variant, member: Member, source: Source) -> tuple[Batch, Bat
         purpose="sweep",
     )  # fmt: skip
     rows = to_device(prepared.inputs, prepared.targets, prepared.weights)
-    if not source.takes_seed:
+    if not variant.own_rows:
         return rows, plan.validation
     return jax.device_get((rows, plan.validation))
+
+
+def _own(variant: _Variant, member: Member, source: Source) -> Own:
+    return *_rows(variant, member, source), jax.device_get(partly_stored(variant.model.program))
 
 
 def _fail(members: Iterable[Member], error: BaseException) -> None:
@@ -262,9 +273,24 @@ def _shapes(data: Any) -> Hashable:
     return tuple((np.shape(leaf), str(getattr(leaf, "dtype", type(leaf)))) for leaf in jax.tree.leaves(data))
 
 
-def _stored_bytes(model: Any) -> Hashable:
-    leaves = jax.tree_util.tree_leaves_with_path(partly_stored(model.program))
-    return tuple((str(path), np.asarray(leaf).tobytes()) for path, leaf in leaves)
+def _count(validation: Any) -> int | None:
+    """How many rows are measured on, where that can be told."""
+    data = validation[0] if isinstance(validation, tuple | list) and validation else validation
+    return len(data) if hasattr(data, "__len__") else None
+
+
+def _bytes(data: Any) -> int:
+    if hasattr(data, "memory_usage"):
+        return int(np.sum(data.memory_usage(index=False)))
+    return sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(data))
+
+
+def _stored(variant: _Variant) -> Hashable:
+    """The weights that layers have from the start; only their shapes where every member takes its own along."""
+    leaves = jax.tree_util.tree_leaves_with_path(partly_stored(variant.model.program))
+    return tuple(
+        (str(path), np.shape(leaf) if variant.own_rows else np.asarray(leaf).tobytes()) for path, leaf in leaves
+    )
 
 
 __all__ = ["Group", "Member", "Source", "arguments_of", "check_axes", "grouped", "unpacked"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from deepkit.sweeps.engine import Pace
 from deepkit.sweeps.members import Member, Source, arguments_of
 from deepkit.sweeps.spaces import Settings
 from deepkit.training.transitions import minimizes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from deepkit.sweeps.finding import Finding
 
 __all__ = ["Sweep", "Trained"]
 
@@ -191,6 +196,48 @@ class Sweep:
         self._place(figure)
         return minimizes(figure.removeprefix("dev_"), mode, self._directions)
 
+    # What it is worth, and how it looks.
+
+    def findings(self) -> list[Finding]:
+        """Where a comparison is empty, or mixed with something else: one plain sentence each, with the figures.
+
+        Settings that the seeds do not tell apart, unequal numbers of updates, a penalty too small to matter, runs that
+        never learned and why, figures taken with dropout on beside others, models of different sizes. `print` one for
+        its sentence; `.values` has the figures.
+        """
+        from deepkit.sweeps.findings import findings
+
+        return findings(self)
+
+    def plot(self, x: str, figure: Any, *, hue: str | None = None, y: str | None = None) -> Figure:
+        """A figure of the last epoch over an axis: median, quartiles and every run; with `y`, a map over two axes.
+
+        See `dk.plots.sweep_axis` and `dk.plots.sweep_map`; several figures (a list) get panels with common axes.
+        """
+        from deepkit.plots import sweep_axis, sweep_map
+
+        return sweep_axis(self, x, figure, hue=hue) if y is None else sweep_map(self, x, y, figure)
+
+    def plot_learned(
+        self, x: str, figure: str, *, above: float | None = None, below: float | None = None, hue: str | None = None
+    ) -> Figure:
+        """P(learns): the share of runs beyond a threshold. See `dk.plots.sweep_learned`."""
+        from deepkit.plots import sweep_learned
+
+        return sweep_learned(self, x, figure, above=above, below=below, hue=hue)
+
+    def plot_distribution(self, figure: str, x: str | None = None) -> Figure:
+        """How the runs are distributed, over an axis and in all. See `dk.plots.sweep_distribution`."""
+        from deepkit.plots import sweep_distribution
+
+        return sweep_distribution(self, figure, x)
+
+    def curves(self, figure: Any, *, hue: str | None = None) -> Figure:
+        """Figures over the epochs: median, quartiles and some runs. See `dk.plots.sweep_curves`."""
+        from deepkit.plots import sweep_curves
+
+        return sweep_curves(self, figure, hue=hue)
+
     def _model(self, member: Member) -> Any:
         model = self._build(**arguments_of(self._build, member.settings, self._source))
         store(model.program, *self._weights[member.number])
@@ -202,6 +249,16 @@ class Sweep:
                 f"the sweep has no figure {shown(figure)}. {did_you_mean(str(figure), self.figures)}"
             )
         return self.figures.index(figure)
+
+    def save(self, path: Any) -> None:
+        """Write the result to one file: settings, figures of every epoch, and weights of every member, no code.
+
+        `dk.sweeps.load(path, build)` reads it. A setting that no JSON can hold (a function of yours) comes back as its
+        name.
+        """
+        from deepkit.sweeps.journal import save
+
+        save(self, path)
 
     def put(self, number: int, rows: np.ndarray, epochs: int, weights: tuple[Weights, Weights]) -> None:
         """Take in what a member left: `(epochs, figures)`, and its weights."""

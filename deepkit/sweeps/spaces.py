@@ -12,7 +12,7 @@ import numpy as np
 
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, shown
 
-__all__ = ["Choice", "LogUniform", "Uniform", "grid_points", "sampled_points"]
+__all__ = ["Choice", "LogUniform", "Uniform", "grid_points", "listed_points", "sampled_points"]
 
 Settings = dict[str, Any]
 
@@ -69,6 +69,24 @@ def grid_points(grid: Mapping[str, Any]) -> tuple[dict[str, tuple[Any, ...]], It
     axes = {name: _axis(name, values) for name, values in grid.items()}
     points = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
     return axes, points, math.prod(map(len, axes.values()))
+
+
+def listed_points(settings: Sequence[Any]) -> list[Settings]:
+    """The settings of a list, which must all have the same names."""
+    if not settings:
+        raise DeepkitValueError("grid is an empty list, so there is nothing to train. Give at least one setting.")
+    for place, setting in enumerate(settings):
+        if not isinstance(setting, Mapping):
+            raise DeepkitTypeError(
+                f"grid[{place}] is {described(setting)}. A list holds settings: [{{'learning_rate': 0.1}}, …]; a grid "
+                "of all combinations is a dict of lists: {'learning_rate': [0.1, …]}."
+            )
+        if set(setting) != set(settings[0]):
+            raise DeepkitValueError(
+                f"grid[{place}] has {', '.join(setting) or 'no names'}, and grid[0] has {', '.join(settings[0])}. "
+                "Give all settings of a list the same names."
+            )
+    return [{name: plain(setting[name]) for name in settings[0]} for setting in settings]
 
 
 def sampled_points(space: Mapping[str, Any], samples: int, sampling: str, seed: int) -> list[Settings]:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,10 +17,15 @@ import numpy as np
 
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown, warn
-from deepkit.sweeps.engine import Outcome, Task, member_function, train_group
+from deepkit.sweeps.engine import Pace
+from deepkit.sweeps.executors import Tiles, check_executor, spread
+from deepkit.sweeps.findings import say
+from deepkit.sweeps.identity import identity
+from deepkit.sweeps.journal import Journal
 from deepkit.sweeps.members import Group, Member, Source, check_axes, grouped
 from deepkit.sweeps.result import Sweep
-from deepkit.sweeps.spaces import Settings, grid_points, sampled_points
+from deepkit.sweeps.spaces import Settings, grid_points, listed_points, sampled_points
+from deepkit.sweeps.workers import Failed, Finished, Job, columns_of, train_whole_group
 from deepkit.training.arguments import LARGEST_SEED, check_batch_size, check_seed, listed_callbacks, whole_number
 from deepkit.training.progress import duration
 from deepkit.training.trainer import split_callbacks
@@ -32,7 +38,7 @@ def sweep(
     build: Callable[..., Any],
     data: Any,
     *,
-    grid: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Any] | Sequence[Settings] | None = None,
     space: Mapping[str, Any] | None = None,
     samples: int | None = None,
     sampling: str = "random",
@@ -44,6 +50,8 @@ def sweep(
     shuffle: bool = True,
     callbacks: Iterable[Any] | None = None,
     width: int | None = None,
+    resume: Any = None,
+    executor: Executor | None = None,
     limit: int = 10_000,
     verbose: Any = "auto",
 ) -> Sweep:
@@ -61,7 +69,7 @@ def sweep(
         data: What `fit` takes: a split (trained on `train`, measured on `dev` as well), `(x, y)`, or
             `(x, y, validation_data)`. Or a function that returns one: of the seed, for fresh draws, and of any axes.
         grid: Per axis the values; every combination is trained. An axis is an argument of `build` or of the data
-            function, or `batch_size` or `epochs`.
+            function, or `batch_size` or `epochs`. Or a list of settings, each a dict with the same names.
         space: Per axis `dk.sweeps.Uniform`, `LogUniform` or `Choice`, of which `samples` points are drawn.
         samples: Points of the space.
         sampling: `"random"`, or `"latin"` for a Latin hypercube, which covers every axis evenly.
@@ -73,6 +81,11 @@ def sweep(
         batch_size, shuffle: As in `fit`.
         callbacks: Those that run inside the program, such as EarlyStopping. Others belong to single models.
         width: Members side by side. By default measured; fixed, the same sweep gives the same bits.
+        resume: A file for a long study, such as "study.sweep". Members are written to it as they finish; the same call
+            after a crash or Ctrl-C trains only those that it lacks. `dk.sweeps.load` reads it.
+        executor: Any `concurrent.futures.Executor`, such as a pool of processes (`spawn`) or Dask's
+            `client.get_executor()`: members are trained by its workers, and those of a worker that fails once more.
+            `build` and a data function must be importable there; data that is no function travels with every task.
         limit: Refuse more members than this.
         verbose: `"auto"`: a line with the time left, live on a terminal; 0: nothing.
 
@@ -95,6 +108,8 @@ def sweep(
     source = Source(data, settings[0])
     check_axes(build, source, settings[0])
     transitions = _transitions(callbacks)
+    if executor is not None:
+        check_executor(executor, build, data, transitions)
     members = [
         Member(place * len(numbers) + k, setting, seed)
         for place, setting in enumerate(settings)
@@ -110,8 +125,21 @@ def sweep(
             f"no setting could be trained. The first, {first.settings}, failed with {first.failure}"
         )
     result = _empty(build, source, axes, numbers, members, groups)
-    _train(result, groups, width, _line(verbose, len(members)))
-    result.seconds = time.perf_counter() - begun
+    journal = None
+    if resume is not None:
+        journal = Journal(resume, identity(axes, members, numbers, result.figures, groups, source.names), result)
+    done = frozenset[int]() if journal is None else journal.done
+
+    def train(stopped: threading.Event) -> Iterator[Finished | Failed]:
+        if executor is None:
+            return _here(groups, done, width, result.paces)
+        job = Job(build, data, tuple(settings[0]), shuffle, transitions)
+        return spread(executor, job, Tiles(groups, members, done, executor), width, result.paces, stopped)
+
+    _train(result, train, journal, _line(verbose, len(members), len(done)))
+    result.seconds = time.perf_counter() - begun if journal is None else journal.seconds
+    if verbose != 0 and "fold" not in axes:  # folds are no settings to compare: `cross_validate` has its own words
+        say(result)
     return result
 
 
@@ -120,6 +148,9 @@ def _settings(
 ) -> tuple[dict[str, tuple[Any, ...]], list[Settings]]:
     if grid is not None and space is not None:
         raise DeepkitValueError("sweep was given grid and space. A grid tries every point, a space a sample: keep one.")
+    if isinstance(grid, list | tuple):
+        points = listed_points(grid)
+        return {"setting": tuple(range(len(points)))}, points
     for name, value in (("grid", grid), ("space", space)):
         if value is not None and not isinstance(value, Mapping):
             raise DeepkitTypeError(f"{name} is {described(value)}. Pass a dict: {name}={{'learning_rate': […]}}.")
@@ -196,45 +227,39 @@ def _empty(
     figures: dict[str, None] = {}
     directions: dict[str, str | None] = {}
     for group in groups:
-        figures |= dict.fromkeys(_scalars(group))
+        figures |= dict.fromkeys(columns_of(group))
         directions |= group.recipe.model._require_trainer("sweep").objective.directions
     longest = max(group.recipe.epochs for group in groups)
     return Sweep(build, source, axes, seeds, members, list(figures), directions, longest)
 
 
-def _scalars(group: Group) -> dict[str, int]:
-    """Names of the scalar figures of a group, and their columns in a history row."""
-    _, shapes = member_function(group.recipe)
-    columns: dict[str, int] = {}
-    position = 0
-    for key, shape in shapes.figures.items():
-        if not shape:
-            columns[f"dev_{key.removeprefix('val_')}" if key.startswith("val_") else key] = position
-        position += math.prod(shape)
-    return columns
-
-
-def _train(result: Sweep, groups: Sequence[Group], width: int | None, line: Callable[[int], None]) -> None:
-    done = sum(member.failure is not None for member in result.members)
+def _train(
+    result: Sweep,
+    train: Callable[[threading.Event], Iterator[Finished | Failed]],
+    journal: Journal | None,
+    line: Callable[[int], None],
+) -> None:
+    begun, before = time.perf_counter(), 0.0 if journal is None else journal.seconds
+    done = sum(member.failure is not None for member in result.members) + int((result.epochs > 0).sum())
     with _stoppable() as stopped:
-        for group in groups:
-            columns = _scalars(group)
-            places = [result.figures.index(name) for name in columns]
-            try:
-                for task, outcome in train_group(group.recipe, group.tasks, width=width, paces=result.paces):
-                    rows = np.full((len(outcome.history), len(result.figures)), np.nan, np.float32)
-                    rows[:, places] = outcome.history[:, list(columns.values())]
-                    result.put(task.member, rows, int(outcome.epochs), _weights(group, task, outcome))
-                    done += 1
-                    line(done)
-                    if stopped.is_set():
-                        break
-            except jax.errors.JaxRuntimeError as error:  # out of memory, mostly: the other groups go on
-                for task in group.tasks:
-                    if not result.epochs[task.member]:
-                        result.members[task.member].failure = f"{type(error).__name__}: {error}"
-            if stopped.is_set():
-                break
+        try:
+            for left in train(stopped):
+                done += 1
+                if isinstance(left, Failed):
+                    result.members[left.member].failure = left.reason
+                else:
+                    rows = np.full((len(left.history), len(result.figures)), np.nan, np.float32)
+                    rows[:, [result.figures.index(name) for name in left.figures]] = left.history
+                    result.put(left.member, rows, len(rows), left.weights)
+                    if journal is not None:
+                        journal.seconds = before + time.perf_counter() - begun
+                        journal.add(left.member, rows, left.weights)
+                line(done)
+                if stopped.is_set():
+                    break
+        finally:
+            if journal is not None:
+                journal.close(result.failures())
     for member in result.members:
         if member.failure is None and not result.epochs[member.number]:
             member.failure = "Interrupted before its turn."
@@ -250,25 +275,22 @@ def _train(result: Sweep, groups: Sequence[Group], width: int | None, line: Call
         )
 
 
-def _weights(group: Group, task: Task, outcome: Outcome) -> Any:
-    """The member's final weights: the last, or those that a callback goes back to."""
-    params, state = outcome.params, outcome.state
-    for transition, memory in zip(group.recipe.transitions, outcome.memories, strict=True):
-        restored = transition.finish(memory, int)
-        if restored is not None:
-            trained, state = restored
-            params = _merged(params, trained)
-    return params, state
+def _here(
+    groups: Sequence[Group], done: frozenset[int], width: int | None, paces: list[Pace]
+) -> Iterator[Finished | Failed]:
+    """Every member that is not done, trained in this process."""
+    for group in groups:
+        waiting = {task.member: task for task in group.tasks if task.member not in done}
+        try:
+            for finished in train_whole_group(group, list(waiting.values()), width, paces) if waiting else ():
+                del waiting[finished.member]
+                yield finished
+        except jax.errors.JaxRuntimeError as error:  # out of memory, mostly: the other groups go on
+            yield from (Failed(number, f"{type(error).__name__}: {error}") for number in waiting)
 
 
-def _merged(params: Any, trained: Any) -> Any:
-    return params | {
-        name: _merged(params[name], item) if isinstance(item, dict) else item for name, item in trained.items()
-    }
-
-
-def _line(verbose: Any, total: int) -> Callable[[int], None]:
-    """Shows how many members are done, and the time left."""
+def _line(verbose: Any, total: int, before: int) -> Callable[[int], None]:
+    """Shows how many members are done, and the time left; `before` of them were done when this began."""
     if verbose == 0:
         return lambda done: None
     begun, live = time.perf_counter(), sys.stdout.isatty()
@@ -281,7 +303,7 @@ def _line(verbose: Any, total: int) -> Callable[[int], None]:
             print(f"{start}{total} members in {duration(now - begun)}{end}")
         elif live and now - last[0] > 0.1:
             last[0] = now
-            left = duration((now - begun) / done * (total - done))
+            left = duration((now - begun) / max(done - before, 1) * (total - done))
             print(f"\r{done}/{total} members, {left} left {' ' * 10}", end="", flush=True)
 
     return show

@@ -15,6 +15,7 @@ from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, warn
 from deepkit.layers.layer import Weights
 from deepkit.optimizers import Optimizer
+from deepkit.program.description import LEARNING_RATE, describe, written
 from deepkit.program.holders import store, stored, untouched
 from deepkit.program.objective import Batch, Head, Objective
 from deepkit.program.program import Program, combine, partition
@@ -26,6 +27,7 @@ from deepkit.training.callbacks import (
     warn_of_unknown_hooks,
 )
 from deepkit.training.history import History
+from deepkit.training.kept import Kept
 from deepkit.training.loop import Run, Strategy, stopped
 from deepkit.training.progress import make_progress
 from deepkit.training.resident import Resident, batch_shapes, make_advance
@@ -116,6 +118,14 @@ class Trainer:
         key = ("steps", self.heads, transitions, flags, schedule)
         return key, self._once(key, lambda: Steps(self.objective, self.optimizer, mask, transitions))
 
+    def _identity(self, *more: Any) -> str | None:
+        """Text that says everything a program of this model is made from, if text can."""
+        description = describe(self.program.graph, self.optimizer, self.heads, *more)
+        # The rate is an argument; the numbers of a schedule are not.
+        values = [(number.path, number.value) for number in description.numbers if number.path != LEARNING_RATE]
+        structure = written(description.structure)
+        return None if structure is None else f"{structure}{values}"
+
     def train_resident(
         self,
         model: Any,
@@ -130,10 +140,14 @@ class Trainer:
         count = rows.inputs[0].shape[0]
         batch_size = min(batch_size, count)
         measured = validation_batch_size or max(batch_size, rows_at_once(self.program.graph))
+        how = batch_size, shuffle, measured, plan.with_rate
         advance = self._once(
-            ("advance", key, batch_size, shuffle, measured, plan.with_rate),
-            lambda: make_advance(steps, batch_size, shuffle, measured, plan.with_rate),
-        )
+            ("advance", key, how),
+            lambda: Kept(
+                make_advance(steps, *how), self._identity("advance", plan.transitions, how),
+                lambda s, *_: jax.tree.structure(s),
+            ),
+        )  # fmt: skip
         strategy = Resident(advance, rows, plan.validation, batch_size)
         return self._run(model, strategy, steps, key, batch_shapes(rows, batch_size), plan)
 
@@ -190,7 +204,13 @@ class Trainer:
         carried, weights = self._carried, stored(self.program)
         if carried is None and untouched(self.program):
             # One small program instead of two: each costs a trace and a trip through the compiler's cache.
-            first = self._once(("first", key), lambda: self.program.compiled_for_once(steps.first))
+            first = self._once(
+                ("first", key),
+                lambda: Kept(
+                    self.program.compiled_for_once(steps.first), self._identity("first", plan.transitions),
+                    lambda seed: jax.tree.structure(jax.eval_shape(steps.first, seed)),
+                ),
+            )  # fmt: skip
             weights, carried = first(np.uint32(plan.seed))
             store(self.program, *weights)
             self._carried_flags = _flags(steps)

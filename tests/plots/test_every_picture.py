@@ -1,5 +1,6 @@
 """What holds for all pictures: no pyplot, no window, titles and labels, a file that can be written."""
 
+import functools
 import io
 import subprocess
 import sys
@@ -20,6 +21,19 @@ def small_model():
     return dk.Model(x, dk.layers.Dense(3, "softmax")(x))
 
 
+@functools.cache
+def study():
+    def build(learning_rate, activation):
+        x = dk.Input(2)
+        model = dk.Model(x, dk.layers.Dense(1, activation)(x))
+        model.compile(dk.optimizers.SGD(learning_rate), "mse")
+        return model
+
+    grid = {"learning_rate": [0.01, 0.1, 1.0], "activation": ["linear", "tanh"]}
+    rows = (P[:, :2], P[:, 2:])
+    return dk.sweep(build, (*rows, rows), grid=grid, seeds=4, epochs=3, verbose=0)
+
+
 PICTURES = {
     "learning_curves": lambda: plots.learning_curves({"loss": [3.0, 2.0], "val_loss": [3.0, 2.5]}),
     "confusion_matrix": lambda: plots.confusion_matrix([[5, 1], [0, 7]]),
@@ -29,6 +43,11 @@ PICTURES = {
     "spread_over_runs": lambda: plots.spread_over_runs(
         {"a": [1, 2, 3]}, quantity="accuracy", setting="name", title="t"
     ),
+    "sweep_axis": lambda: study().plot("learning_rate", ["loss", "dev_loss"], hue="activation"),
+    "sweep_map": lambda: study().plot("learning_rate", "loss", y="activation"),
+    "sweep_learned": lambda: study().plot_learned("learning_rate", "loss", below=0.1, hue="activation"),
+    "sweep_distribution": lambda: study().plot_distribution("loss", "learning_rate"),
+    "sweep_curves": lambda: study().curves(["loss", "dev_loss"], hue="activation"),
     "loss_curves_of_probability": plots.loss_curves_of_probability,
     "heat_map": lambda: plots.heat_map(P, quantity="r", title="t"),
     "histograms": lambda: plots.histograms({"mass (g)": P[:, 0]}),

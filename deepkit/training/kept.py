@@ -1,0 +1,132 @@
+"""Compiled programs that are found again without tracing them.
+
+JAX keeps compiled programs as well, but has to trace and lower a function before it knows which one it wants; in the
+second process of a small run that takes as long as importing JAX. A program that deepkit makes of deepkit's own
+declarations is known before: by these, by the shapes of its arguments, and by the versions of everything that had a
+hand in it. A user's layers and functions can't be known by their names; with them, JAX's way is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import pathlib
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jaxlib
+
+from deepkit.cache import compilation_cache_is_ours
+
+MOST_FILES = 256
+"""Programs that are kept; then the one that was longest unused goes."""
+
+
+class Kept:
+    """A pure function, compiled for the shapes that it is first called on, or taken from the cache.
+
+    Args:
+        function: Jitted.
+        identity: Text that says everything that the function was made from, or `None` if nothing can.
+        result: The structure of what it returns, given its arguments. Only called where `identity` is given.
+    """
+
+    def __init__(self, function: Any, identity: str | None, result: Callable[..., Any]) -> None:
+        self._function = function
+        self._identity = identity
+        self._result = result
+        self._known: dict[Any, Any] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The function's value."""
+        if self._identity is None:
+            return self._function(*arguments)
+        leaves, structure = jax.tree.flatten(arguments)
+        key = structure, tuple(map(_shape, leaves))
+        if key not in self._known:
+            self._known[key] = self._found(key, arguments) or self._function
+        return self._known[key](*arguments)
+
+    def _found(self, key: Any, arguments: Any) -> Any:
+        """The program from its file, or compiled and put there; `None` where programs are not kept."""
+        if not compilation_cache_is_ours() or jax.default_backend() != "cpu" or jax.device_count() > 1:
+            return None
+        from jax.experimental import serialize_executable
+
+        settings = repr(sorted((name, repr(value)) for name, value in jax.config.values.items()))
+        everything = "\n".join((self._identity or "", repr(key), _surroundings(), settings))
+        digest = hashlib.sha256(everything.encode()).hexdigest()
+        file = pathlib.Path(jax.config.jax_compilation_cache_dir).with_name("programs") / digest  # type: ignore[attr-defined]
+        payload = _read(file)
+        if payload is not None:
+            try:
+                inputs = jax.tree.structure((arguments, {}))
+                return serialize_executable.deserialize_and_load(payload, inputs, self._result(*arguments))
+            except Exception:  # whatever a file of another time may bring about: compile
+                file.unlink(missing_ok=True)
+        # Not by way of JAX's cache: what was read from there can't be written again.
+        jax.config.update("jax_enable_compilation_cache", False)
+        try:
+            compiled = self._function.lower(*arguments).compile()
+        finally:
+            jax.config.update("jax_enable_compilation_cache", True)
+        # Not every program can be written, nor every disk be written to.
+        with contextlib.suppress(ValueError, NotImplementedError, OSError, jax.errors.JaxRuntimeError):
+            _write(file, serialize_executable.serialize(compiled)[0])
+        return compiled
+
+
+def _shape(leaf: Any) -> Any:
+    if isinstance(leaf, int | float):
+        return type(leaf).__name__
+    return leaf.shape, str(leaf.dtype), getattr(leaf, "weak_type", False)
+
+
+@functools.cache
+def _surroundings() -> str:
+    """What has a hand in every program: versions, deepkit's own files, the processor."""
+    package = pathlib.Path(__file__).parents[1]
+    files = [
+        (entry.path, entry.stat().st_size, entry.stat().st_mtime_ns)
+        for folder, _, _ in os.walk(package)
+        if not folder.endswith("__pycache__")
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
+        if entry.name.endswith(".py")
+    ]
+    versions = jax.__version__, jaxlib.__version__, os.environ.get("XLA_FLAGS")
+    return repr((versions, files, _processor()))
+
+
+def _processor() -> str:
+    """The processor and its instructions: a cache may lie on a disk that several machines share."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return repr(platform.uname())
+    return "\n".join(line for line in lines if line.startswith(("model name", "flags", "Features")))
+
+
+def _read(file: pathlib.Path) -> bytes | None:
+    """A file's content, if its checksum is right."""
+    try:
+        data = file.read_bytes()
+        os.utime(file)
+    except OSError:
+        return None
+    payload = data[32:]
+    return payload if hashlib.sha256(payload).digest() == data[:32] else None
+
+
+def _write(file: pathlib.Path, payload: bytes) -> None:
+    """All of it or nothing, also where several processes write."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}")
+    part.write_bytes(hashlib.sha256(payload).digest() + payload)
+    os.replace(part, file)
+    kept = sorted(file.parent.iterdir(), key=lambda path: path.stat().st_mtime)
+    for old in kept[: max(0, len(kept) - MOST_FILES)]:
+        old.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""Compiled programs that a second process finds without tracing them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+WORK = """
+import json, sys
+import numpy as np
+import jax
+from jax._src import monitoring
+import deepkit as dk
+
+seen = []
+monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **more: "backend_compile" in event and seen.append(more.get("fun_name"))
+)
+x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+y = (x[:, 0] > 0).astype("float32")
+inputs = dk.Input(3)
+setting = json.loads(sys.argv[1])
+h = dk.layers.Dense(4, "tanh")(inputs)
+if setting.get("custom"):
+    h = dk.layers.Lambda(lambda t: t * setting["custom"])(h)
+if "dropout" in setting:
+    h = dk.layers.Dropout(setting["dropout"])(h)
+model = dk.Model(inputs, dk.layers.Dense(1, "sigmoid")(h))
+model.compile(dk.optimizers.SGD(setting.get("rate", 0.1)), "bce")
+history = model.fit(x, y, epochs=3, verbose=0)
+print(json.dumps({"loss": history["loss"], "programs": seen}))
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def run(cache, **setting):
+    environment = {**os.environ, "DEEPKIT_CACHE": str(cache)}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    command = [sys.executable, "-c", WORK, json.dumps(setting)]
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def test_a_second_process_compiles_nothing_and_learns_the_same(cache):
+    first, second = run(cache), run(cache)
+    assert "jit(advance)" in first["programs"] and second["programs"] == []
+    assert first["loss"] == second["loss"]
+
+
+def test_another_rate_is_the_same_program_and_another_declaration_is_not(cache):
+    first = run(cache)
+    faster = run(cache, rate=0.5)
+    assert faster["programs"] == [] and faster["loss"] != first["loss"]
+    other = run(cache, dropout=0.5)
+    assert "jit(advance)" in other["programs"]
+    assert run(cache, dropout=0.25)["loss"] != other["loss"]
+
+
+def test_a_users_function_is_traced_every_time(cache):
+    # Its name is the same; what it does is not.
+    assert run(cache, custom=1.0)["loss"] != run(cache, custom=2.0)["loss"]
+
+
+def test_a_damaged_file_is_compiled_again(cache):
+    first = run(cache)
+    for file in (cache / "programs").iterdir():
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    again = run(cache)
+    assert "jit(advance)" in again["programs"] and again["loss"] == first["loss"]
