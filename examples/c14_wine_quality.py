@@ -42,6 +42,8 @@ def main() -> None:
     beside("rows of the file", len(wine), "1599")
     beside("wines of quality 3, 4, 5, 6, 7, 8", np.bincount(wine.y)[3:].tolist(), "[10, 53, 681, 638, 199, 18]")
     beside("rows with total sulfur dioxide < 200", len(good), "1597")
+    # Left to chance, a quarter of the test wines would have a twin in training.
+    beside("rows that repeat an earlier one; splits keep them together", dk.duplicates(wine).copies, "240")
     shapes = {dk.datasets.load_wine_quality("red", name).x.shape for name in wine.frame().columns}
     beside("inputs whichever of the 12 columns is the target", shapes, "{(1599, 11)}")
 
@@ -49,7 +51,7 @@ def main() -> None:
     model, histories = network("sigmoid", "bce", "accuracy"), {}
     accuracy: dict[str, list[float]] = {"z-score": [], "as measured": []}
     for seed in SEEDS:
-        split = dk.split(good, train=0.8, dev=0.1, test=0.1, seed=seed)
+        split = dk.split(good, train=0.8, dev=0.1, test=0.1, seed=seed, groups="duplicates")
         for name, numeric in {"z-score": "zscore", "as measured": "none"}.items():
             parts = train(model, split, TableEncoder(numeric), seed)
             accuracy[name].append(model.evaluate(*parts["test"])["accuracy"])
@@ -78,7 +80,7 @@ def main() -> None:
     model, true, predicted = network(None, "mse", "r2"), {}, {}
     r2, error, mean_error = [], [], []
     for seed in SEEDS[:4]:
-        split = dk.split(quality, train=0.8, dev=0.1, test=0.1, seed=seed)
+        split = dk.split(quality, train=0.8, dev=0.1, test=0.1, seed=seed, groups="duplicates")
         encoder = TableEncoder("zscore", target="zscore")
         parts = train(model, split, encoder, seed)
         for part in (split.train, split.test):

@@ -39,7 +39,7 @@ def main() -> None:
     print(f"    {told[0].message}")
 
     # What an encoder learns of the training rows, it applies to all others; its report tells what stands out.
-    split = dk.split(bottled, np.asarray(wine.y), train=0.8, dev=0.1, test=0.1, stratify=False)
+    split = dk.split(bottled, np.asarray(wine.y), train=0.8, dev=0.1, test=0.1, groups="duplicates")
     encoder = dk.preprocessing.TableEncoder("zscore").fit(split.train)
     print(encoder.report())
     train, test = encoder.transform(split.train), encoder.transform(split.test)

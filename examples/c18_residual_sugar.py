@@ -27,7 +27,7 @@ def main() -> None:
 
     model, runs = network(), []
     for seed in SEEDS:
-        split = dk.split(wine, train=0.8, dev=0.1, test=0.1, seed=seed)
+        split = dk.split(wine, train=0.8, dev=0.1, test=0.1, seed=seed, groups="duplicates")
         encoder = dk.preprocessing.TableEncoder(target="zscore").fit(split.train)
         rows = {part.role: (encoder.transform(part), encoder.transform_target(part.y)) for part in split}
         model.initialize(seed)

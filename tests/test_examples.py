@@ -16,6 +16,7 @@ NEEDS = {
     "c14_wine_quality.py": "wine-quality/winequality-red.csv",
     "c15_normalisation.py": "wine-quality/winequality-red.csv",
     "c18_residual_sugar.py": "wine-quality/winequality-red.csv",
+    "d02_nearest_neighbours.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d03_linear_classifiers.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d06_fully_connected.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d15_depth.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
@@ -23,8 +24,8 @@ NEEDS = {
     "d17_character_rnn.py": "shakespeare/input.txt",
 }
 ROWS = [
-    *("A7", "A8", "B1", "B2", "B4", "B5", "B6", "B7", "B8", "C3", "C4", "C5", "C9", "C14", "C15", "C18", "C19"),
-    *("D3", "D4", "D6", "D8", "D11", "D12", "D13", "D14", "D15", "D16", "D17"),
+    *("A7", "A8", "B1", "B2", "B4", "B5", "B6", "B7", "B8", "C3", "C4", "C5", "C9", "C10", "C14", "C15", "C18", "C19"),
+    *("D1", "D2", "D3", "D4", "D6", "D8", "D11", "D12", "D13", "D14", "D15", "D16", "D17", "D18"),
 ]
 
 

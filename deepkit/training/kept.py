@@ -14,7 +14,7 @@ import hashlib
 import os
 import pathlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -43,9 +43,9 @@ class Kept:
 
     def __call__(self, *arguments: Any) -> Any:
         """The function's value."""
-        if self._identity is None:
-            return self._function(*arguments)
         leaves, structure = jax.tree.flatten(arguments)
+        if self._identity is None or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return self._function(*arguments)
         key = structure, tuple(map(_shape, leaves))
         if key not in self._known:
             self._known[key] = self._found(key, arguments) or self._function
@@ -68,16 +68,28 @@ class Kept:
                 return serialize_executable.deserialize_and_load(payload, inputs, self._result(*arguments))
             except Exception:  # whatever a file of another time may bring about: compile
                 file.unlink(missing_ok=True)
-        # Not by way of JAX's cache: what was read from there can't be written again.
-        jax.config.update("jax_enable_compilation_cache", False)
-        try:
+        with _jax_cache_aside():
             compiled = self._function.lower(*arguments).compile()
-        finally:
-            jax.config.update("jax_enable_compilation_cache", True)
         # Not every program can be written, nor every disk be written to.
         with contextlib.suppress(ValueError, NotImplementedError, OSError, jax.errors.JaxRuntimeError):
             _write(file, serialize_executable.serialize(compiled)[0])
         return compiled
+
+
+@contextlib.contextmanager
+def _jax_cache_aside() -> Iterator[None]:
+    """While this lasts, JAX compiles and doesn't look into its own cache: what comes from there can't be written again.
+    JAX remembers its first look at the setting, until it is reset.
+    """
+    from jax.experimental.compilation_cache import compilation_cache
+
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+        compilation_cache.reset_cache()
 
 
 def _shape(leaf: Any) -> Any:

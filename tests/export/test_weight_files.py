@@ -24,11 +24,10 @@ def same_weights(left, right):
 @pytest.mark.parametrize("build", MODELS)
 def test_every_model_takes_its_weights_back(build, tmp_path):
     model = scrambled(build())
-    x = rows(model)
+    x, other = rows(model), build()
     for ending in FORMATS:
         path = written(model, tmp_path / f"w.{ending}")
         for by in ("name", "topology"):
-            other = build()
             other.initialize(3)
             other.load_weights(path, by=by)
             assert jax.tree.structure(other.variables) == jax.tree.structure(model.variables)

@@ -66,10 +66,13 @@ def compare(size, window, strides, padding, dilation=None, channels=2, filters=3
     close(ours, xlas)
 
 
-@pytest.mark.parametrize(("window", "stride"), list(itertools.product((1, 2, 3, 4, 5, 6, 7, 11), (1, 2, 3, 4))))
-def test_every_window_and_stride_on_an_odd_image(window, stride):
+# Strides of 1 and 2, the usual ones, on both axes; 3 and 4 share a case, one along each.
+@pytest.mark.parametrize(
+    ("window", "strides"), list(itertools.product((1, 2, 3, 4, 5, 6, 7, 11), ((1, 1), (2, 2), (3, 4))))
+)
+def test_every_window_and_stride_on_an_odd_image(window, strides):
     low, high = window // 2, (window - 1) // 2
-    compare((13, 11), (window,) * 2, (stride,) * 2, ((low, high), (high, low)))
+    compare((13, 11), (window,) * 2, strides, ((low, high), (high, low)))
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,9 @@ def test_traced_vectorised_and_through_json(name, positional, keywords):
         optimizer
     )
     assert float(optimizer.schedule(few[3])) == pytest.approx(one_by_one[3])
-    assert optimizer.schedule(jnp.int32(3)).dtype == jnp.float32
+    assert jax.eval_shape(optimizer.schedule, jnp.int32(3)).dtype == jnp.float32
     with jax.enable_x64(True):
-        assert optimizer.schedule(jnp.int32(3)).dtype == jnp.float64
+        assert jax.eval_shape(optimizer.schedule, jnp.int32(3)).dtype == jnp.float64
 
 
 def test_step_decay():

@@ -82,7 +82,8 @@ def test_apply_in_training(model):
 
 
 def test_apply_to_single_rows_under_vmap(model):
-    each = jax.vmap(lambda row: model.apply(model.variables, row[None])[0][0])(X)
+    variables = model.variables
+    each = jax.jit(jax.vmap(lambda row: model.apply(variables, row[None])[0][0]))(X)
     np.testing.assert_allclose(each, model.predict(X), atol=1e-6)
 
 
@@ -115,7 +116,7 @@ def test_gradients_agree_with_differences():
         step = 1e-5
         difference = (loss(vector + step * direction) - loss(vector - step * direction)) / (2 * step)
         assert vector.dtype == np.float64
-        np.testing.assert_allclose(jax.grad(loss)(vector) @ direction, difference, rtol=1e-8)
+        np.testing.assert_allclose(jax.jit(jax.grad(loss))(vector) @ direction, difference, rtol=1e-8)
 
 
 def test_training_by_hand_with_optax(model):
@@ -137,11 +138,12 @@ def test_training_by_hand_with_optax(model):
 
 def test_a_parameter_sweep_by_vmap(model):
     """Many parameter sets through one function: losses of 5 models in one call."""
-    many = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 5))
-    losses = jax.vmap(lambda p, s: model.loss(p, s, (X, Y), training=False)[0])(many["params"], many["state"])
+    many = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 5))
+    one_loss = jax.jit(lambda p, s: model.loss(p, s, (X, Y), training=False)[0])
+    losses = jax.jit(jax.vmap(one_loss))(many["params"], many["state"])
     for index in range(5):
         one = jax.tree.map(lambda leaf, index=index: leaf[index], many)
-        alone = model.loss(one["params"], one["state"], (X, Y), training=False)[0]
+        alone = one_loss(one["params"], one["state"])
         assert float(losses[index]) == pytest.approx(float(alone), abs=1e-6)
 
 
@@ -149,7 +151,7 @@ def test_second_derivatives(model):
     variables = model.variables
     vector, unravel = jax.flatten_util.ravel_pytree(variables["params"])
     loss = lambda v: model.loss(unravel(v), variables["state"], (X, Y), training=False)[0]  # noqa: E731
-    product = jax.jvp(jax.grad(loss), (vector,), (jnp.ones_like(vector),))[1]
+    product = jax.jit(lambda v: jax.jvp(jax.grad(loss), (v,), (jnp.ones_like(v),))[1])(vector)
     assert product.shape == vector.shape
     assert np.isfinite(product).all()
 

@@ -23,7 +23,7 @@ def close(left, right):
 
 def gradient(model, *batch):
     variables = model.variables
-    return jax.grad(lambda p: model.loss(p, variables["state"], batch)[0])(variables["params"])
+    return jax.jit(jax.grad(lambda p: model.loss(p, variables["state"], batch)[0]))(variables["params"])
 
 
 def test_a_layer_in_two_sub_models_and_outside():
@@ -46,7 +46,7 @@ def test_a_layer_in_two_sub_models_and_outside():
         return jnp.square(dense(out, f(f(f(h)))) - Y).mean()
 
     arguments = (params["first"]["one"], params["first"]["shared"], params["out"])
-    value, expected = jax.value_and_grad(plain, argnums=(0, 1, 2))(*arguments)
+    value, expected = jax.jit(jax.value_and_grad(plain, argnums=(0, 1, 2)))(*arguments)
     assert model.loss(params, model.variables["state"], (X, Y))[0] == pytest.approx(float(value), abs=1e-6)
     found = gradient(model, X, Y)
     close((found["first"]["one"], found["first"]["shared"], found["out"]), expected)
@@ -66,7 +66,7 @@ def test_siamese_twins():
         f = lambda x: jax.nn.relu(dense(code, x))  # noqa: E731
         return jnp.square(dense(out, f(X) - f(X2)) - Y).mean()
 
-    expected = jax.grad(plain, argnums=(0, 1))(params["branch"]["code"], params["out"])
+    expected = jax.jit(jax.grad(plain, argnums=(0, 1)))(params["branch"]["code"], params["out"])
     found = gradient(model, (X, X2), Y)
     close((found["branch"]["code"], found["out"]), expected)
     before = branch.predict(X)

@@ -77,9 +77,10 @@ def test_displays_change_no_bit(rewound, plain, verbose):
     assert same_bits(weights, plain[1])
 
 
-@pytest.mark.parametrize("seconds", [0, 100])
-def test_chunks_change_no_bit(rewound, plain, monkeypatch, seconds):
+@pytest.mark.parametrize("seconds, steps", [(0, 1), (0, 2), (100, 8)])
+def test_chunks_change_no_bit(rewound, plain, monkeypatch, seconds, steps):
     monkeypatch.setattr(loop, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(loop, "CHUNK_STEPS", steps)
     history, weights = run(rewound, batch_size=32)
     assert history.history == plain[0].history
     assert same_bits(weights, plain[1])

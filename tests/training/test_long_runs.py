@@ -60,6 +60,7 @@ def test_many_fits_leave_nothing_behind():
 def test_an_epoch_longer_than_a_chunk(monkeypatch, epochs=2):
     """Chunks of one step in an epoch of 100: Ctrl-C and the display need not wait for the epoch."""
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0)
+    monkeypatch.setattr(loop, "CHUNK_STEPS", 1)
     x, y = data()
     model = net()
     positions = []
