@@ -11,7 +11,7 @@ from reporting import arguments, beside, keep
 
 import deepkit as dk
 
-NETS = [((), "linear"), *((hidden, name) for hidden in ((16,), (32, 16)) for name in ("tanh", "relu"))]
+NETS = [((), "linear"), ((16,), "tanh"), ((16,), "relu"), ((32, 16), "relu")]
 RATES = {"sgd": (0.01, 0.1), "adam": (0.003, 0.01)}
 EPOCHS = (50, 200)
 SETTING = ["hidden", "activation", "optimizer", "rate", "epochs"]

@@ -49,7 +49,7 @@ def exact_numbers() -> None:
         float(np.mean(after["moving_mean"] / x.mean(0))),
         "1 − momentum = 0.01",
     )
-    slopes, dx = jax.grad(lambda params, x: jnp.vdot(dy, outputs(params, x)[0]), (0, 1))(params, x)
+    slopes, dx = jax.jit(jax.grad(lambda params, x: jnp.vdot(dy, outputs(params, x)[0]), (0, 1)))(params, x)
     deviation = np.sqrt(x.var(0) + EPSILON)
     closed = (dy - dy.mean(0) - hat * (dy * hat).mean(0)) / deviation
     beside("dx: distance from the closed form", float(abs(dx - closed).max()), "0, to rounding")
@@ -72,9 +72,9 @@ def main() -> None:
     model = network(True)
     beside("redundant_biases(model)", len(redundant_biases(model)), f"{DEPTH}, one per layer:")
     print(f"    {', '.join(redundant_biases(model))}")
-    variables = model.init(jax.random.key(0))
+    params, state = model.weights()
     batch = tuple(array[:64] for array in rows["train"])
-    gradient = jax.grad(lambda p: model.loss(p, variables["state"], batch, training=True)[0])(variables["params"])
+    gradient = jax.jit(jax.grad(lambda p: model.loss(p, state, batch, training=True)[0]))(params)
     sizes = {name: float(jnp.linalg.norm(gradient["dense_3"][name])) for name in ("kernel", "bias")}
     beside("gradient of such a bias, over its kernel's", sizes["bias"] / sizes["kernel"], "0, to rounding")
     saved = model.count_params() - network(True, use_bias=False).count_params()

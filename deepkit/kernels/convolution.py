@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -111,7 +111,13 @@ def _shifted_products(x: jax.Array, kernel: jax.Array, strides: Sizes, padding: 
     seen = _windows(x, kernel.shape[:-2], strides, padding, dilation)
     channels = range(x.shape[-1])
     pairs = zip(seen, taps, strict=True)
-    return sum((part[..., c, None] * tap[c] for part, tap in pairs for c in channels), start=jnp.zeros((), x.dtype))
+    return _sum((part[..., c, None] * tap[c] for part, tap in pairs for c in channels), x.dtype)
+
+
+def _sum(products: Iterable[jax.Array], dtype: Any) -> jax.Array:
+    """Added up in float32 at least: half precision keeps three digits, and a sum of many loses them."""
+    wide = jnp.promote_types(dtype, jnp.float32)
+    return sum((product.astype(wide) for product in products), start=jnp.zeros((), wide)).astype(dtype)
 
 
 def _input_gradient(
@@ -261,7 +267,7 @@ def _depthwise(x: jax.Array, kernel: jax.Array, strides: Sizes, padding: Padding
     window = kernel.shape[:-2]
     taps = kernel.reshape(math.prod(window), x.shape[-1], -1)
     seen = _windows(x, window, strides, padding, dilation)
-    total = sum((part[..., None] * tap for part, tap in zip(seen, taps, strict=True)), start=jnp.zeros((), x.dtype))
+    total = _sum((part[..., None] * tap for part, tap in zip(seen, taps, strict=True)), x.dtype)
     return total.reshape(*total.shape[:-2], kernel.shape[-1])
 
 
