@@ -43,7 +43,7 @@ def save_model(model: Model, path: Any) -> None:
         arrays |= memory
     declaration = {
         "model": {
-            "kind": next((name for name, kind in _kinds().items() if isinstance(model, kind)), "Model"),
+            "kind": next(name for name, kind in _kinds().items() if isinstance(model, kind)),
             "name": model.layer.name,
             "given": model.layer.given_name,
             "trainable": model.layer.trainable,
@@ -113,7 +113,7 @@ def _built(content: Mapping[str, Any], arrays: Mapping[str, Any], known: Mapping
     reader = Reader(content["layers"], known)
     inputs, outputs = reader.tensors(content["graph"])
     declared, encoder = content["model"], content["encoder"]
-    model = object.__new__(_kinds().get(declared["kind"], Model))
+    model = object.__new__(_kinds()[declared["kind"]])
     # The constructors of the kinds would connect the layers once more.
     Model.__init__(
         model,
@@ -136,10 +136,10 @@ def _built(content: Mapping[str, Any], arrays: Mapping[str, Any], known: Mapping
 
 
 def _kinds() -> dict[str, type[Model]]:
-    """Models that come back as what they were."""
+    """Models that come back as what they were, the most special first."""
     from deepkit.ensembles import Ensemble  # which is built upon sweeps, and their files upon this package
 
-    return {"Sequential": Sequential, "Ensemble": Ensemble}
+    return {"Sequential": Sequential, "Ensemble": Ensemble, "Model": Model}
 
 
 def _checked(custom_objects: Any) -> dict[str, Any]:

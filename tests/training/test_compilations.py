@@ -12,6 +12,14 @@ X, Y = data()
 SPLIT = {"verbose": 0, "validation_data": (X[:20], Y[:20])}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_kept():
+    """What an earlier process compiled would not be compiled here."""
+    jax.config.update("jax_enable_compilation_cache", False)
+    yield
+    jax.config.update("jax_enable_compilation_cache", True)
+
+
 @pytest.fixture(scope="module")
 def trained():
     model = net()
