@@ -4,7 +4,8 @@
 
 Quick: plain and residual networks of 20 layers for 2 epochs on 256 images, and ReLU beside tanh: it shows that they
 run, nothing more.
---full: 20 and 56 layers, 10 epochs on 20,000 images; hours on two cores, not yet run.
+--full: 20 and 56 layers, 5 epochs on 2,000 images, a quarter of an hour. One run of the deep part (seed 0) found training
+errors of .65 plain and .62 residual with 20 layers, .89 and .82 with 56: the deep plain network trains worst.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def small(activation: str = "relu", dropout: float = 0.0) -> dk.Model:
 def main() -> None:
     options = arguments(__doc__, full=True)
     train, test = dk.datasets.load_cifar10()
-    images, tested, epochs = (20_000, 5_000, 10) if options.full else (256, 128, 2)
+    images, tested, epochs = (2_000, 1_000, 5) if options.full else (256, 128, 2)
     mean, std = train.x[:1000].mean((0, 1, 2)), train.x[:1000].std((0, 1, 2))
     x, x_test = (((a - mean) / std).astype("float32") for a in (train.x[:images], test.x[:tested]))
     data = (x, train.y[:images], x_test, test.y[:tested])
