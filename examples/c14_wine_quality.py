@@ -59,8 +59,14 @@ def main() -> None:
     scaled, raw = (np.asarray(values) for values in accuracy.values())
     gain = scaled - raw
     majority = max(np.mean(good.y), 1 - np.mean(good.y))
-    beside("test accuracy with z-score, mean of 8 seeds", float(scaled.mean()), "about 0.8 in one run of the course")
-    beside("test accuracy without, mean of 8 seeds", float(raw.mean()), "about 0.7 in one run of the course")
+    beside(
+        "test accuracy with z-score, mean of 8 seeds",
+        float(scaled.mean()),
+        "about 0.8 in one run of the course, twins apart",
+    )
+    beside(
+        "test accuracy without, mean of 8 seeds", float(raw.mean()), "about 0.7 in one run of the course, twins apart"
+    )
     gains = f"{gain.min():.3f}, {gain.mean():.3f}, {gain.max():.3f}"
     beside("what z-score gains: least, mean, most of the seeds", gains, "a mean of about 0.1, above 0")
     beside("the majority class alone", float(majority), "below both")
