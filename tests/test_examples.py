@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from example_claims import broken_claims
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name not in ("reporting.py", "demo.py"))
@@ -63,6 +64,7 @@ def test_example(script, tmp_path):
     assert pictures, f"{script.name} wrote no picture"
     assert all(picture.stat().st_size > 5_000 for picture in pictures)
     assert "expected" in done.stdout
+    assert not broken_claims(script.stem, done.stdout), done.stdout
 
 
 def test_demo_needs_no_network(tmp_path):

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import pickle
 import platform
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,7 +24,12 @@ import jaxlib
 from deepkit.cache import compilation_cache_is_ours
 
 MOST_FILES = 256
-"""Programs that are kept; then the one that was longest unused goes."""
+"""Files that are kept; then the one that was longest unused goes."""
+_CANNOT_BE_KEPT = (
+    ValueError, TypeError, AttributeError, NotImplementedError, OSError,
+    pickle.PicklingError, jax.errors.JaxRuntimeError,
+)  # fmt: skip
+"""Not every program can be written, nor every disk be written to."""
 
 
 class Kept:
@@ -32,13 +38,11 @@ class Kept:
     Args:
         function: Jitted.
         identity: Text that says everything that the function was made from, or `None` if nothing can.
-        result: The structure of what it returns, given its arguments. Only called where `identity` is given.
     """
 
-    def __init__(self, function: Any, identity: str | None, result: Callable[..., Any]) -> None:
+    def __init__(self, function: Any, identity: str | None) -> None:
         self._function = function
         self._identity = identity
-        self._result = result
         self._known: dict[Any, Any] = {}
 
     def __call__(self, *arguments: Any) -> Any:
@@ -53,27 +57,55 @@ class Kept:
 
     def _found(self, key: Any, arguments: Any) -> Any:
         """The program from its file, or compiled and put there; `None` where programs are not kept."""
-        if not compilation_cache_is_ours() or jax.default_backend() != "cpu" or jax.device_count() > 1:
+        file = _file(self._identity, key)
+        if file is None:
             return None
         from jax.experimental import serialize_executable
 
-        settings = repr(sorted((name, repr(value)) for name, value in jax.config.values.items()))
-        everything = "\n".join((self._identity or "", repr(key), _surroundings(), settings))
-        digest = hashlib.sha256(everything.encode()).hexdigest()
-        file = pathlib.Path(jax.config.jax_compilation_cache_dir).with_name("programs") / digest  # type: ignore[attr-defined]
         payload = _read(file)
         if payload is not None:
             try:
-                inputs = jax.tree.structure((arguments, {}))
-                return serialize_executable.deserialize_and_load(payload, inputs, self._result(*arguments))
+                program, result = pickle.loads(payload)
+                inputs, outputs = jax.tree.structure((arguments, {})), jax.tree.structure(result)
+                return serialize_executable.deserialize_and_load(program, inputs, outputs)
             except Exception:  # whatever a file of another time may bring about: compile
                 file.unlink(missing_ok=True)
         with _jax_cache_aside():
             compiled = self._function.lower(*arguments).compile()
-        # Not every program can be written, nor every disk be written to.
-        with contextlib.suppress(ValueError, NotImplementedError, OSError, jax.errors.JaxRuntimeError):
-            _write(file, serialize_executable.serialize(compiled)[0])
+        with contextlib.suppress(*_CANNOT_BE_KEPT):
+            program, _, outputs = serialize_executable.serialize(compiled)
+            # A tree's structure can't be written, but a tree can.
+            _write(file, pickle.dumps((program, jax.tree.unflatten(outputs, range(outputs.num_leaves)))))
         return compiled
+
+
+def kept_value(identity: str | None, key: Any, make: Callable[[], Any]) -> Any:
+    """What `make()` returns, or returned in an earlier process where `identity` and the text of `key` were the same."""
+    file = _file(identity, key)
+    if file is None:
+        return make()
+    payload = _read(file)
+    if payload is not None:
+        try:
+            return pickle.loads(payload)
+        except Exception:  # as above
+            file.unlink(missing_ok=True)
+    value = make()
+    with contextlib.suppress(*_CANNOT_BE_KEPT):
+        _write(file, pickle.dumps(value))
+    return value
+
+
+def _file(identity: str | None, key: Any) -> pathlib.Path | None:
+    """Where something of this identity is kept, or `None` where nothing is."""
+    if identity is None or not compilation_cache_is_ours():
+        return None
+    if jax.default_backend() != "cpu" or jax.device_count() > 1:
+        return None
+    settings = repr(sorted((name, repr(value)) for name, value in jax.config.values.items()))
+    everything = "\n".join((identity, repr(key), _surroundings(), settings))
+    digest = hashlib.sha256(everything.encode()).hexdigest()
+    return pathlib.Path(jax.config.jax_compilation_cache_dir).with_name("programs") / digest  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from deepkit.training.callbacks import (
     warn_of_unknown_hooks,
 )
 from deepkit.training.history import History
-from deepkit.training.kept import Kept
+from deepkit.training.kept import Kept, kept_value
 from deepkit.training.loop import Run, Strategy, stopped
 from deepkit.training.progress import make_progress
 from deepkit.training.resident import Resident, batch_shapes, make_advance
@@ -143,11 +143,8 @@ class Trainer:
         how = batch_size, shuffle, measured, plan.with_rate
         advance = self._once(
             ("advance", key, how),
-            lambda: Kept(
-                make_advance(steps, *how), self._identity("advance", plan.transitions, how),
-                lambda s, *_: jax.tree.structure(s),
-            ),
-        )  # fmt: skip
+            lambda: Kept(make_advance(steps, *how), self._identity("advance", plan.transitions, how)),
+        )
         strategy = Resident(advance, rows, plan.validation, batch_size)
         return self._run(model, strategy, steps, key, batch_shapes(rows, batch_size), plan)
 
@@ -172,10 +169,14 @@ class Trainer:
 
     def _run(self, model: Any, strategy: Strategy, steps: Steps, key: Any, batch: Batch, plan: Plan) -> History:
         enable_compilation_cache()
+        what = _signature(batch), plan.validation is not None, plan.with_rate
         shapes = self._once(
-            ("shapes", key, _signature(batch), plan.validation is not None, plan.with_rate),
-            lambda: steps.shapes(batch, validated=plan.validation is not None, with_rate=plan.with_rate),
-        )
+            ("shapes", key, what),
+            lambda: kept_value(
+                self._identity("shapes", plan.transitions), what,
+                lambda: steps.shapes(batch, validated=plan.validation is not None, with_rate=plan.with_rate),
+            ),
+        )  # fmt: skip
         _check_monitors(plan, shapes, self.objective.directions)
         last = plan.initial_epoch + plan.epochs
         progress = make_progress(plan.verbose, last, plan.initial_epoch)
@@ -206,11 +207,8 @@ class Trainer:
             # One small program instead of two: each costs a trace and a trip through the compiler's cache.
             first = self._once(
                 ("first", key),
-                lambda: Kept(
-                    self.program.compiled_for_once(steps.first), self._identity("first", plan.transitions),
-                    lambda seed: jax.tree.structure(jax.eval_shape(steps.first, seed)),
-                ),
-            )  # fmt: skip
+                lambda: Kept(self.program.compiled_for_once(steps.first), self._identity("first", plan.transitions)),
+            )
             weights, carried = first(np.uint32(plan.seed))
             store(self.program, *weights)
             self._carried_flags = _flags(steps)
