@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from deepkit.configuration import parameter
 from deepkit.converters import finite_number
 from deepkit.errors import DeepkitValueError
+from deepkit.initializers.drawing import drawn_once, filled
 from deepkit.initializers.initializer import Initializer
 
 
@@ -17,14 +18,14 @@ class Zeros(Initializer):
     """All values 0. The usual start of biases; a kernel of zeros gives every unit the same gradient."""
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        return jnp.zeros(shape, dtype)
+        return filled(key, shape, dtype, 0)
 
 
 class Ones(Initializer):
     """All values 1."""
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        return jnp.ones(shape, dtype)
+        return filled(key, shape, dtype, 1)
 
 
 class Constant(Initializer):
@@ -38,7 +39,7 @@ class Constant(Initializer):
     value: float = parameter(default=0.0, convert=finite_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        return jnp.full(shape, self.value, dtype)
+        return filled(key, shape, dtype, self.value)
 
 
 class Identity(Initializer):
@@ -59,4 +60,4 @@ class Identity(Initializer):
                 f"{self!r} makes matrices, but the array has shape {tuple(shape)}. "
                 "Use it for the kernel of a Dense layer, and Zeros, Ones or Constant elsewhere."
             )
-        return (self.gain * jnp.eye(*shape)).astype(dtype)
+        return drawn_once(lambda _: (self.gain * jnp.eye(*shape)).astype(dtype), key)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from deepkit.configuration import Configurable, parameter
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.initializers.drawing import drawn_once
 
 
 class Initializer(Configurable):
@@ -50,7 +51,7 @@ class FunctionInitializer(Initializer):
     function: Callable[..., Any] = parameter()
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        values = jnp.asarray(self.function(key, shape, dtype), dtype)
+        values = drawn_once(lambda key: jnp.asarray(self.function(key, shape, dtype), dtype), key)
         if values.shape != tuple(shape):
             name = getattr(self.function, "__name__", repr(self.function))
             raise DeepkitValueError(

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from deepkit.configuration import parameter
 from deepkit.converters import finite_number, non_negative_number
 from deepkit.errors import DeepkitValueError
+from deepkit.initializers.drawing import drawn_once, normal, truncated_normal, uniform
 from deepkit.initializers.initializer import Initializer
 
 
@@ -25,7 +26,7 @@ class RandomNormal(Initializer):
     stddev: float = parameter(default=0.05, convert=non_negative_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        return self.mean + self.stddev * jax.random.normal(key, shape, dtype)
+        return normal(key, shape, dtype, self.mean, self.stddev)
 
 
 class TruncatedNormal(Initializer):
@@ -40,7 +41,7 @@ class TruncatedNormal(Initializer):
     stddev: float = parameter(default=0.05, convert=non_negative_number)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        return self.mean + self.stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+        return truncated_normal(key, shape, dtype, self.mean, self.stddev)
 
 
 class RandomUniform(Initializer):
@@ -66,7 +67,7 @@ class RandomUniform(Initializer):
             )
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        return jax.random.uniform(key, shape, dtype, self.minval, self.maxval)
+        return uniform(key, shape, dtype, self.minval, self.maxval)
 
 
 class Orthogonal(Initializer):
@@ -92,4 +93,4 @@ class Orthogonal(Initializer):
                 f"{self!r} needs an array of at least two axes, got shape {tuple(shape)}. "
                 "Use it for kernels, and Zeros, Ones or Constant for biases."
             )
-        return jax.nn.initializers.orthogonal(self.gain)(key, shape, dtype)
+        return drawn_once(lambda key: jax.nn.initializers.orthogonal(self.gain)(key, shape, dtype), key)

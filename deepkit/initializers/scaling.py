@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from deepkit.configuration import parameter
 from deepkit.converters import positive_integer, positive_number
 from deepkit.errors import DeepkitValueError
+from deepkit.initializers.drawing import normal, truncated_normal, uniform
 from deepkit.initializers.initializer import Initializer
 
 MODES = ("fan_in", "fan_out", "fan_avg")
@@ -55,11 +56,10 @@ def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float, mode
     variance = scale / max(1.0, fan)
     if distribution == "uniform":
         limit = (3 * variance) ** 0.5
-        return jax.random.uniform(key, shape, dtype, -limit, limit)
+        return uniform(key, shape, dtype, -limit, limit)
     if distribution == "untruncated_normal":
-        return variance**0.5 * jax.random.normal(key, shape, dtype)
-    stddev = variance**0.5 / _STD_OF_TRUNCATED_NORMAL
-    return stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+        return normal(key, shape, dtype, 0.0, variance**0.5)
+    return truncated_normal(key, shape, dtype, 0.0, variance**0.5 / _STD_OF_TRUNCATED_NORMAL)
 
 
 class VarianceScaling(Initializer):
@@ -168,4 +168,4 @@ class TorchDefault(Initializer):
                 "Give it, bias_initializer=dk.initializers.TorchDefault(fan_in=…), or start it at zeros."
             )
         limit = 1 / math.sqrt(max(1, self.fan_in or fans(shape)[0]))
-        return jax.random.uniform(key, shape, dtype, -limit, limit)
+        return uniform(key, shape, dtype, -limit, limit)

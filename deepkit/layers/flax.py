@@ -12,6 +12,7 @@ from deepkit.configuration import parameter
 from deepkit.errors import DeepkitTypeError
 from deepkit.graph import Spec
 from deepkit.initializers import Zeros
+from deepkit.initializers.drawing import drawn_once
 from deepkit.layers.layer import Context, Layer, Weight, Weights
 from deepkit.layers.specs import traced_spec
 
@@ -79,9 +80,13 @@ class Flax(Layer):
 
     def init(self, key: jax.Array, *inputs: Spec) -> tuple[Weights, Weights]:
         """The arrays of a module made with this key."""
-        _, _, params, state = _split(self._made(key))
-        # Copies, because a training loop gives its arrays away, and a module that was passed in keeps its own.
-        return jax.tree.map(jnp.array, (_named(params), _named(state)))
+
+        def draw(key: jax.Array) -> tuple[Weights, Weights]:
+            _, _, params, state = _split(self._made(key))
+            # Copies, because a training loop gives its arrays away, and a module that was passed in keeps its own.
+            return jax.tree.map(jnp.array, (_named(params), _named(state)))
+
+        return drawn_once(draw, key)
 
     def output_spec(self, *inputs: Spec) -> Any:
         """What the module returns, by tracing it."""

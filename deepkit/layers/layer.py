@@ -12,6 +12,7 @@ from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_
 from deepkit.graph import Meaning, Spec, SymbolicTensor, connect
 from deepkit.graph.graph import snake_case
 from deepkit.initializers import Initializer
+from deepkit.initializers.drawing import split
 from deepkit.regularizers import Constraint, Regularizer
 
 Weights = dict[str, Any]
@@ -220,8 +221,8 @@ class Layer(Configurable):
         params: Weights = {}
         state: Weights = {}
         declared = self.build(*inputs)
-        keys = jax.random.split(key, max(len(declared), 1))
-        for subkey, (name, weight) in zip(keys, declared.items(), strict=False):
+        keys = split(key, len(declared))
+        for subkey, (name, weight) in zip(keys, declared.items(), strict=True):
             # float64 where JAX has it, float32 where it is switched off.
             values = weight.initializer(subkey, weight.shape, jax.dtypes.canonicalize_dtype(weight.dtype))
             (params if weight.trainable else state)[name] = values

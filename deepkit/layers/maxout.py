@@ -11,6 +11,7 @@ from deepkit import initializers, regularizers
 from deepkit.configuration import parameter
 from deepkit.converters import positive_integer
 from deepkit.graph import Spec
+from deepkit.initializers.drawing import split
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
 from deepkit.layers.specs import to_float, weight_dtype
 
@@ -64,7 +65,7 @@ class Maxout(Layer):
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def _draw(self, key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
-        return jnp.stack([self.kernel_initializer(k, shape[1:], dtype) for k in jax.random.split(key, shape[0])])
+        return jnp.stack([self.kernel_initializer(k, shape[1:], dtype) for k in split(key, shape[0])])
 
     def output_spec(self, x: Spec) -> Spec:
         """The input's shape with `units` as its last size."""

@@ -173,7 +173,7 @@ class Normalization(Layer):
         declared = self.build(*inputs)
         fitted = {} if self.mean is not None else self.fitted_weights
         if fitted is None:
-            return {}, {name: jnp.full(w.shape, jnp.nan, w.dtype) for name, w in declared.items()}
+            return {}, {name: jax.device_put(np.full(w.shape, np.nan, w.dtype)) for name, w in declared.items()}
         return {}, {name: jnp.asarray(values, declared[name].dtype) for name, values in fitted.items()}
 
     def output_spec(self, x: Spec) -> Spec:

@@ -12,6 +12,7 @@ from deepkit.converters import positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 from deepkit.graph import Spec
 from deepkit.initializers import TruncatedNormal
+from deepkit.initializers.drawing import split
 from deepkit.layers.layer import Context, Layer, Weight, Weights
 from deepkit.layers.wrapper import Wrapper, run, updated
 
@@ -64,7 +65,7 @@ class SpectralNormalization(Wrapper):
 
     def init(self, key: jax.Array, *inputs: Spec) -> tuple[Weights, Weights]:
         """Fresh weights of the layer, and a fresh vector."""
-        inner, outer = jax.random.split(key)
+        inner, outer = split(key, 2)
         params, state = super().init(inner, *inputs)
         vector = self.build(*inputs)["vector_u"]
         state["vector_u"] = vector.initializer(outer, vector.shape, jax.dtypes.canonicalize_dtype(vector.dtype))

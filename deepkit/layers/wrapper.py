@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from deepkit.graph import Spec
+from deepkit.initializers.drawing import split
 from deepkit.layers.layer import Context, Layer, Weights
 
 
@@ -31,7 +32,7 @@ class Wrapper(Layer):
         """Fresh `(parameters, state)`, nested; every part draws from a key of its own."""
         params, state = {}, {}
         parts = self.parts(*inputs)
-        for subkey, (name, (layer, specs)) in zip(jax.random.split(key, len(parts)), parts.items(), strict=True):
+        for subkey, (name, (layer, specs)) in zip(split(key, len(parts)), parts.items(), strict=True):
             params[name], state[name] = layer.init(subkey, *specs)
         return params, state
 

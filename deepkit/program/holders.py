@@ -46,12 +46,6 @@ def partly_stored(program: Program) -> tuple[Weights, Weights]:
     return params, state
 
 
-def untouched(program: Program) -> bool:
-    """Whether no layer has arrays of its own yet."""
-    cells = [layer.holder for layer in program.places.values()]
-    return all(cell.params is None and cell.state is None for cell in cells)
-
-
 def store(program: Program, params: Weights, state: Weights, *, overwrite: bool = True) -> None:
     """Put arrays into the layers' cells; without `overwrite` only where a layer has none yet."""
     for path, layer in program.places.items():

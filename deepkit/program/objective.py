@@ -85,6 +85,11 @@ class Objective:
         self._meanings = tuple(tensor.spec.meaning for tensor in program.graph.outputs)
         self._penalised = _regularized(program)
 
+    @property
+    def penalises(self) -> bool:
+        """Whether any weights are penalised."""
+        return bool(self._penalised)
+
     def penalty(self, params: Weights) -> jax.Array | float:
         """Sum of the weight penalties."""
         total: jax.Array | float = 0.0

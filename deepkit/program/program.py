@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
+from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Graph
+from deepkit.initializers.drawing import key_of
 from deepkit.layers.layer import Context, Layer, Weight, Weights
 from deepkit.program.forward import Pass, forward
 from deepkit.program.submodel import SubModel
 
 Path = tuple[str, ...]
-
-WORTH_OPTIMISING = 20_000_000
-"""Weights from which on drawing them quickly is worth the compiler's time."""
-HASTY = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-}
-"""XLA's settings for programs that run once."""
 
 
 class Program:
@@ -39,7 +30,6 @@ class Program:
         self.places: dict[Path, Layer] = {}
         self.aliases: dict[Path, Path] = {}
         self._root = SubModel(graph)
-        self._draw: Any = None
         self._place(graph, (), {})
 
     def _place(self, graph: Graph, prefix: Path, seen: dict[int, Path]) -> None:
@@ -69,20 +59,10 @@ class Program:
         return self._without_aliases(params), self._without_aliases(state)
 
     def draw(self, seed: int) -> tuple[Weights, Weights]:
-        """`init(jax.random.key(seed))`, as one compiled function; the seed has at most 32 bits."""
-        if self._draw is None:
-            self._draw = self.compiled_for_once(lambda seed: self.init(jax.random.key(seed)))
-        # Also where a traced function is the first to ask: what is kept must be numbers.
+        """`init(jax.random.key(seed))`, also where a traced function asks; the seed has at most 32 bits."""
+        enable_compilation_cache()
         with jax.ensure_compile_time_eval():
-            return self._draw(np.uint32(seed))
-
-    def compiled_for_once(self, function: Callable[..., Any]) -> Any:
-        """`jax.jit` for what runs once. Optimising the random numbers of 20 layers takes a CPU's compiler 10 s; left as
-        they are, they take it 2 s, and are drawn in .05 s. Only millions of weights are worth it.
-        """
-        sizes = (math.prod(leaf.shape) for leaf in jax.tree.leaves(self.shapes()))
-        hasty = jax.default_backend() == "cpu" and sum(sizes) < WORTH_OPTIMISING
-        return jax.jit(function, compiler_options=HASTY if hasty else None)
+            return self.init(key_of(seed))
 
     def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
         """One pass; see `deepkit.program.forward.Pass`. Its state is a tree again."""

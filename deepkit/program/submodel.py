@@ -8,6 +8,7 @@ import jax
 
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Graph, Spec
+from deepkit.initializers.drawing import split
 from deepkit.layers.layer import Layer, Weights
 
 
@@ -58,7 +59,7 @@ class SubModel(Layer):
         """Fresh `(parameters, state)`, nested by layer name; every layer draws from a key of its own."""
         params, state = {}, {}
         layers = self.graph.callees.items()
-        for subkey, (name, layer) in zip(jax.random.split(key, max(len(layers), 1)), layers, strict=False):
+        for subkey, (name, layer) in zip(split(key, len(layers)), layers, strict=True):
             params[name], state[name] = layer.init(subkey, *self.graph.input_specs_of(layer))
         return params, state
 

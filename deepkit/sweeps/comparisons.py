@@ -93,8 +93,10 @@ def _of_axis(table: Compared, figure: str, axis: str, result: Any) -> Iterator[F
         return
     place = len(table.values) - 1 if len(alike) == len(table.values) - 1 else 1
     low, high = gaps[place] - table.half, gaps[place] + table.half
+    of_all = f"the {table.seeds} of {len(result.seeds)} seeds with a {figure} everywhere"
+    which = of_all if table.seeds < len(result.seeds) else f"{table.seeds} seeds"
     interval = (
-        f"the paired difference over {table.seeds} seeds is {number(gaps[place])} with a 95 % interval from "
+        f"the paired difference over {which} is {number(gaps[place])} with a 95 % interval from "
         f"{number(low)} to {number(high)}, which contains 0"
     )
     figures |= {"difference": float(gaps[place]), "low": float(low), "high": float(high)}

@@ -11,11 +11,9 @@ import numpy as np
 
 from deepkit.inspect.linear_stacks import linear_stacks
 from deepkit.layers.layer import Context, Layer
-from deepkit.sweeps.finding import Finding, evenly, listed, main_figure, number, percent, setting
-from deepkit.sweeps.numbers import describe
+from deepkit.optimizers import SGD
+from deepkit.sweeps.finding import Finding, evenly, listed, main_figure, number, setting
 
-NEGLIGIBLE = 0.01
-"""A penalty below this share of the loss is told."""
 UNEQUAL = 1.5
 """From this factor on, updates and parameters count as different: epochs are whole, and a bias is a parameter too."""
 LOOKED_INTO = 30
@@ -77,40 +75,6 @@ def updates(result: Any, rows: int) -> Iterator[Finding]:
         )
 
 
-def penalty(along: list[Line]) -> Iterator[Finding]:
-    """Weight penalties that are next to nothing beside the loss."""
-    about, fixed = [line for line in along if _varies_penalty(line)], along[:1]
-    for line in about or fixed:
-        found = [
-            (_penalty(model) / abs(run.figures["loss"]), value)
-            for run, model, value in zip(line.runs, line.models, line.values, strict=True)
-            if np.isfinite(run.figures["loss"]) and run.figures["loss"]
-        ]
-        share, at = max(found, key=lambda pair: pair[0], default=(0.0, None))
-        if not 0 < share < NEGLIGIBLE:
-            continue
-        every = f"for every value of {line.axis} it is at most {percent(share)} of the final loss, at {setting(at)}"
-        yield Finding(
-            "penalty",
-            f"The weight penalty is too small to matter{line.elsewhere}: "
-            f"{every if about else f'it is {percent(share)} of the final loss'}; raise it, if it is meant to change "
-            "what is learned.",
-            {"axis": line.axis if about else None, "share": share},
-        )
-
-
-def _varies_penalty(line: Line) -> bool:
-    declared = [
-        tuple(number.value for number in describe(model).numbers if "regularizer" in number.path)
-        for model in line.models
-    ]
-    return len(set(declared)) > 1
-
-
-def _penalty(model: Any) -> float:
-    return float(model._require_trainer("findings").objective.penalty(model.params))
-
-
 def sizes(along: list[Line]) -> Iterator[Finding]:
     """Axes that change how many parameters there are."""
     for line in along:
@@ -123,6 +87,25 @@ def sizes(along: list[Line]) -> Iterator[Finding]:
                 f"({setting(line.values[small])}) to {counts[large]:,} ({setting(line.values[large])}), so what looks "
                 "like the effect of the one may be that of the other.",
                 {"axis": line.axis, "fewest": counts[small], "most": counts[large]},
+            )
+
+
+def effective_rates(along: list[Line]) -> Iterator[Finding]:
+    """Momenta of the heavy ball, which multiply the learning rate."""
+    for line in along:
+        optimizers = [model._require_trainer("findings").optimizer for model in line.models]
+        if not all(isinstance(each, SGD) and not each.averaging and not each.scheduled for each in optimizers):
+            continue
+        rates = [float(each.learning_rate) / (1 - each.momentum) for each in optimizers]
+        if len({each.momentum for each in optimizers}) > 1 and max(rates) >= UNEQUAL * min(rates) > 0:
+            low, high = int(np.argmin(rates)), int(np.argmax(rates))
+            yield Finding(
+                "effective rate",
+                f"The values of {line.axis} differ in effective rate as well{line.elsewhere}: under a steady gradient "
+                f"a heavy ball moves by learning_rate / (1 − momentum), from {number(rates[low])} "
+                f"({setting(line.values[low])}) to {number(rates[high])} ({setting(line.values[high])}), so what looks "
+                "like the effect of memory may be that of the rate; SGD(averaging=True) keeps the rate.",
+                {"axis": line.axis, "lowest": rates[low], "highest": rates[high]},
             )
 
 

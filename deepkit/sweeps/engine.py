@@ -203,11 +203,12 @@ class Program:
 
 
 class Pace(NamedTuple):
-    """How fast a width turned out to be."""
+    """How fast a width turned out to be, at a batch size."""
 
     width: int
     seconds_per_member: float
     compile_seconds: float
+    batch_size: int
 
 
 def train_group(
@@ -246,7 +247,7 @@ def train_group(
                 if done:
                     seconds = (time.perf_counter() - begun) / done
                 waiting = waiting[done:]
-            this = Pace(candidate, seconds, program.compile_seconds)
+            this = Pace(candidate, seconds, program.compile_seconds, recipe.batch_size)
             measured.append(this)
             if pace is not None and this.seconds_per_member >= pace.seconds_per_member:
                 break

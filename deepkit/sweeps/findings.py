@@ -8,9 +8,10 @@ import jax
 
 from deepkit.errors import warn
 from deepkit.sweeps.comparisons import noise
-from deepkit.sweeps.confounders import linear_layers, lines, penalty, sizes, training_mode, updates
+from deepkit.sweeps.confounders import effective_rates, linear_layers, lines, sizes, training_mode, updates
 from deepkit.sweeps.finding import Finding
-from deepkit.sweeps.lost_runs import never_learned, not_finite
+from deepkit.sweeps.lost_runs import never_learned, not_finite, undefined
+from deepkit.sweeps.penalties import penalties
 
 __all__ = ["Finding", "findings", "say"]
 
@@ -26,11 +27,13 @@ def findings(result: Any) -> list[Finding]:
     return [
         *not_finite(result),
         *never_learned(result),
+        *undefined(result),
         *noise(result),
         *updates(result, rows),
-        *penalty(along),
+        *penalties(result, along),
         *training_mode(result, along, (x, y)),
         *sizes(along),
+        *effective_rates(along),
         *linear_layers(along),
     ]
 

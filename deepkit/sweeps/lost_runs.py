@@ -12,7 +12,7 @@ import numpy as np
 from deepkit import activations, layers
 from deepkit.graph import Meaning
 from deepkit.layers.layer import Context
-from deepkit.metrics import Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from deepkit.sweeps.chance import ACCURACIES, chance_of
 from deepkit.sweeps.finding import Finding, evenly, listed, number, percent, setting
 from deepkit.training.fitting import prepare
 from deepkit.training.trainer import Plan
@@ -21,33 +21,12 @@ LOOKED_INTO = 100
 """Lost runs at most whose models are built again and shown some rows."""
 ROWS = 256
 """Training rows that they are shown."""
-CHANCE_LOSS = 0.98
-"""A loss above this share of the best constant's counts as chance."""
 NEARLY_NONE = 0.01
 """A layer that is active for this share of the rows, or less, counts as dead."""
 STILL_FALLING = 0.005
 """A loss that fell by this share over the last tenth of the epochs had not settled."""
 FEW_VALUES = 5
 """Shares are told value by value for axes with at most so many."""
-ACCURACIES = (Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy)
-
-
-class Chance(NamedTuple):
-    """What runs reach that answer every row alike.
-
-    Attributes:
-        figure: By which they are told: a training accuracy, or the loss.
-        level: What the best constant reaches.
-        bound: At this or worse, a run counts as lost: for an accuracy, two standard errors above the level.
-    """
-
-    figure: str
-    level: float
-    bound: float
-
-    def exceeded(self, values: np.ndarray) -> np.ndarray:
-        """Which runs with these figures are better than chance."""
-        return values < self.bound if self.figure == "loss" else values > self.bound
 
 
 class Lost(NamedTuple):
@@ -107,23 +86,61 @@ def never_learned(result: Any) -> Iterator[Finding]:
     """Runs that end no better than the best constant, and what their models do."""
     rows = _Rows(result)
     ran = np.isfinite(result.final("loss"))
-    lost = np.zeros(len(result), bool)
-    chance: Chance | None = None
-    for numbers in rows.alike(np.flatnonzero(ran)):
-        model = result.member(numbers[0]).model
-        here = _chance(model, rows.of(numbers[0], model)[1])
-        if here is None:
-            return
-        lost[numbers] = ~here.exceeded(result.final(here.figure)[numbers])
-        chance = here if chance is None or lost[numbers].any() else chance
-    if chance is None or not lost.any():
+    levels, bounds = np.full((2, len(result)), np.nan)
+    figure = "loss"
+    for groups in rows.alike(np.flatnonzero(ran)):
+        model = result.member(groups[0][0]).model
+        for start in range(0, len(groups), LOOKED_INTO):
+            some = groups[start : start + LOOKED_INTO]
+            chance = chance_of(model, [rows.of(same[0], model)[1] for same in some])
+            if chance is None:
+                return
+            figure, of_each = chance.figure, np.repeat(np.arange(len(some)), list(map(len, some)))
+            numbers = np.concatenate(some)
+            levels[numbers], bounds[numbers] = chance.levels[of_each], chance.bounds[of_each]
+    of_loss, values = figure == "loss", result.final(figure)
+    lost = ran & ~(values < bounds if of_loss else values > bounds)
+    if not lost.any():
         return
-    looked = [_look(result.member(n), rows) for n in evenly(np.flatnonzero(lost).tolist(), LOOKED_INTO)]
+    answers, constant = (
+        ("nearly one value", "the best constant") if of_loss else ("one class", "the most frequent class")
+    )
+    looked, why = _reasons(result, rows, np.flatnonzero(lost), answers)
+    worse = f"{'at least' if of_loss else 'at most'} {number(bounds[lost][0])}"
+    of_all = f"{worse}, where {constant} alone has {number(levels[lost][0])}"
+    own = f"no better than what {constant} has on the same rows"
+    yield Finding(
+        "never learned",
+        f"{_share(lost.sum(), ran.sum())} never learned{_by_value(result, lost)}: their last training {figure} "
+        f"is {of_all if np.ptp(levels[lost]) == 0 else own}{why}.",
+        {"runs": int(lost.sum()), "share": float(lost.sum() / ran.sum()), "level": float(np.median(levels[lost]))}
+        | looked,
+    )
+
+
+def undefined(result: Any) -> Iterator[Finding]:
+    """Metrics without a value where the loss has one: whoever averages them leaves these runs out."""
+    ran = np.isfinite(result.final("loss"))
+    for figure in result.figures:
+        without = ran & np.isnan(result.final(figure))
+        if without.any():
+            looked, why = _reasons(result, _Rows(result), np.flatnonzero(without), "nearly one value")
+            rest = int((ran & ~without).sum())
+            yield Finding(
+                "undefined",
+                f"{figure} is undefined (NaN) for {_share(without.sum(), ran.sum())}{_by_value(result, without)}{why}; "
+                f"a mean of {figure} is one of the other {rest:,} runs alone.",
+                {"figure": figure, "runs": int(without.sum()), "share": float(without.sum() / ran.sum())} | looked,
+            )
+
+
+def _reasons(result: Any, rows: _Rows, numbers: np.ndarray, answers: str) -> tuple[dict[str, int], str]:
+    """What the models of lost runs do: how many of them what, and the end of a sentence; `answers`: all rows alike."""
+    looked = [_look(result.member(n), rows) for n in evenly(numbers.tolist(), LOOKED_INTO)]
     constant = sum(each.constant for each in looked)
     dead = collections.Counter(each.dead for each in looked if each.dead is not None)
     falling = sum(each.falling for each in looked if each.dead is None)
-    is_loss = chance.figure == "loss"
-    reasons = [f"{constant} give every row {'nearly one value' if is_loss else 'one class'}"] if constant else []
+    reasons = [f"{constant} give every row {answers}"] if constant else []
     if dead:
         reasons.append(
             f"{dead.total()} have a layer of dead ReLU units ({listed(dead)}): all 0 for at least 99 % of the rows, so "
@@ -131,18 +148,9 @@ def never_learned(result: Any) -> Iterator[Finding]:
         )
     if falling:
         reasons.append(f"{falling} have a loss that was still falling (more epochs or a larger rate may help)")
-    whose = "of these" if len(looked) == lost.sum() else f"of {len(looked)} of these that were looked into"
-    yield Finding(
-        "never learned",
-        f"{_share(lost.sum(), ran.sum())} never learned{_by_value(result, lost)}: their last training {chance.figure} "
-        f"is {'at least' if is_loss else 'at most'} {number(chance.bound)}, where "
-        f"{'the best constant' if is_loss else 'the most frequent class'} alone has {number(chance.level)}"
-        f"{f'; {whose}, ' if reasons else ''}{', '.join(reasons)}.",
-        {
-            "runs": int(lost.sum()), "share": float(lost.sum() / ran.sum()), "level": chance.level,
-            "looked_into": len(looked), "constant": constant, "dead": dead.total(), "falling": falling,
-        },
-    )  # fmt: skip
+    whose = "of these" if len(looked) == len(numbers) else f"of {len(looked)} of these that were looked into"
+    counts = {"looked_into": len(looked), "constant": constant, "dead": dead.total(), "falling": falling}
+    return counts, f"; {whose}, {', '.join(reasons)}" if reasons else ""
 
 
 def _share(count: Any, total: Any) -> str:
@@ -171,12 +179,13 @@ class _Rows:
         self._result = result
         self._known: dict[Hashable, tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]] = {}
 
-    def alike(self, numbers: np.ndarray) -> list[np.ndarray]:
-        """The members, in groups with the same rows; where every seed draws rows of its own, of the same kind."""
-        groups: dict[Hashable, list[int]] = {}
-        for n in numbers:
-            groups.setdefault(self._settings(n), []).append(n)
-        return list(map(np.array, groups.values()))
+    def alike(self, numbers: np.ndarray) -> list[list[list[int]]]:
+        """The members, in groups with the same rows; in one list those whose rows differ by the seed alone."""
+        groups: dict[Hashable, dict[int | None, list[int]]] = {}
+        for n in numbers.tolist():
+            seed = self._result.members[n].seed if self._result._source.takes_seed else None
+            groups.setdefault(self._settings(n), {}).setdefault(seed, []).append(n)
+        return [list(each.values()) for each in groups.values()]
 
     def _settings(self, n: int) -> Hashable:
         settings = self._result.members[n].settings
@@ -188,8 +197,8 @@ class _Rows:
         shapes = tuple(tensor.spec.shape for tensor in (*model.graph.inputs, *model.graph.outputs))
         key = self._settings(n), member.seed if source.takes_seed else None, shapes
         if key not in self._known:
-            if source.takes_seed:
-                self._known.clear()  # no other member has these
+            if len(self._known) >= LOOKED_INTO:  # drawn rows are as many as there are seeds
+                self._known.clear()
             x, y, _ = source.of(member.settings, member.seed)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # whatever is odd about the data was said before training
@@ -197,40 +206,6 @@ class _Rows:
                 prepared = prepare(model, model._require_trainer("findings"), plan, x, y, batch_size=None)
             self._known[key] = prepared.inputs, tuple(prepared.targets)
         return self._known[key]
-
-
-def _chance(model: Any, targets: tuple[np.ndarray, ...]) -> Chance | None:
-    """What a constant answer gets on these targets; of several outputs nothing is said."""
-    heads = model._require_trainer("findings").heads
-    if len(heads) != 1 or heads[0].loss is None:
-        return None
-    (head,), (target,) = heads, targets
-    units = model.graph.outputs[0].spec.features
-    sparse = target.ndim < len(model.graph.outputs[0].spec.shape)
-    for key, metric in head.metrics:
-        if isinstance(metric, ACCURACIES):
-            level = _most_frequent(target, units, sparse, head.loss.FUSES is Meaning.PROBABILITY)
-            return Chance(key, level, level + 2 * np.sqrt(level * (1 - level) / len(target)))
-    flat = target.reshape(-1) if sparse else target.reshape(-1, units)
-    if sparse:
-        constants = [np.bincount(flat.astype(int), minlength=units) / len(flat)]
-    else:
-        # The mean is best for squares and cross-entropies, the median for absolute errors.
-        constants = [flat.mean(axis=0)] + [np.median(flat, axis=0)] * (head.loss.FUSES is None)
-    answers = (np.broadcast_to(constant, (len(flat), units)).astype(np.float32) for constant in constants)
-    level = min(float(np.mean(head.loss.values(flat, answer))) for answer in answers) * head.loss_weight
-    return Chance("loss", level, CHANCE_LOSS * level) if np.isfinite(level) and level > 0 else None
-
-
-def _most_frequent(target: np.ndarray, units: int, sparse: bool, yes_or_no: bool) -> float:
-    """Accuracy of saying the most frequent class for every row, or the more frequent answer in every column."""
-    if sparse or units == 1:
-        return float(np.unique(target, return_counts=True)[1].max() / target.size)
-    columns = target.reshape(-1, units)
-    if yes_or_no:
-        share = (columns > 0.5).mean(axis=0)
-        return float(np.maximum(share, 1 - share).mean())
-    return float(np.bincount(columns.argmax(axis=1), minlength=units).max() / len(columns))
 
 
 def _look(run: Any, rows: _Rows) -> Lost:

@@ -78,11 +78,6 @@ class Steps:
             figures |= {f"val_{name}": shape for name, shape in figures.items()}
         return Shapes(statistics, figures | ({"learning_rate": ()} if with_rate else {}))
 
-    def first(self, seed: jax.Array) -> tuple[tuple[Weights, Weights], Carried]:
-        """Fresh weights `(parameters, state)`, and what the first run starts from."""
-        weights = self.objective.program.init(jax.random.key(seed))
-        return weights, self.fresh(partition(weights[0], self.trainable)[0])
-
     def fresh(self, trained: Weights) -> Carried:
         """What a run starts from that goes on from no other."""
         return Carried(self.optimizer.init(trained), _number(0, np.int32), _number(0, np.int32))

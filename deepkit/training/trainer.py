@@ -13,10 +13,12 @@ import numpy as np
 from deepkit import metrics, optimizers
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, warn
+from deepkit.initializers.drawing import HASTY
+from deepkit.kept import Kept, kept_value
 from deepkit.layers.layer import Weights
 from deepkit.optimizers import Optimizer
 from deepkit.program.description import LEARNING_RATE, describe, written
-from deepkit.program.holders import store, stored, untouched
+from deepkit.program.holders import store, stored
 from deepkit.program.objective import Batch, Head, Objective
 from deepkit.program.program import Program, combine, partition
 from deepkit.training.arguments import rows_at_once
@@ -27,7 +29,6 @@ from deepkit.training.callbacks import (
     warn_of_unknown_hooks,
 )
 from deepkit.training.history import History
-from deepkit.training.kept import Kept, kept_value
 from deepkit.training.loop import Run, Strategy, stopped
 from deepkit.training.progress import make_progress
 from deepkit.training.resident import Resident, batch_shapes, make_advance
@@ -203,22 +204,19 @@ class Trainer:
 
     def _begin(self, steps: Steps, key: Any, shapes: Shapes, plan: Plan) -> TrainState:
         carried, weights = self._carried, stored(self.program)
-        if carried is None and untouched(self.program):
-            # One small program instead of two: each costs a trace and a trip through the compiler's cache.
-            first = self._once(
-                ("first", key),
-                lambda: Kept(self.program.compiled_for_once(steps.first), self._identity("first", plan.transitions)),
-            )
-            weights, carried = first(np.uint32(plan.seed))
-            store(self.program, *weights)
-            self._carried_flags = _flags(steps)
         if weights is None:
             store(self.program, *self.program.draw(plan.seed), overwrite=False)
             weights = stored(self.program)
             assert weights is not None
         # Layers may have been frozen or thawed since: then the optimizer's memory is of other parameters.
         if carried is None or self._carried_flags != _flags(steps):
-            fresh = self._once(("fresh", key), lambda: jax.jit(steps.fresh))
+            fresh = self._once(
+                ("fresh", key),
+                lambda: Kept(
+                    jax.jit(steps.fresh, compiler_options=HASTY if jax.default_backend() == "cpu" else None),
+                    self._identity("fresh", plan.transitions),
+                ),
+            )
             carried = fresh(partition(weights[0], steps.trainable)[0])
         rate = np.float32(0) if self.optimizer.scheduled else self._rate()
         return _copied(steps.begin(weights, carried, np.uint32(plan.seed), rate, shapes))

@@ -133,7 +133,7 @@ def _shape(leaf: Any) -> Any:
 @functools.cache
 def _surroundings() -> str:
     """What has a hand in every program: versions, deepkit's own files, the processor."""
-    package = pathlib.Path(__file__).parents[1]
+    package = pathlib.Path(__file__).parent
     files = [
         (entry.path, entry.stat().st_size, entry.stat().st_mtime_ns)
         for folder, _, _ in os.walk(package)

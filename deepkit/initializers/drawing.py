@@ -1,0 +1,132 @@
+"""Random numbers without a compilation per shape.
+
+XLA takes a tenth of a second to compile a draw of random numbers, longer than a small model takes to train, and again
+for every shape. JAX's random bits depend on the key and on a number's place alone, not on how many are drawn: so where
+the key is a concrete one, as at the start of a model, what is drawn is a longer row of numbers from one of a few
+programs, and its beginning is taken. The numbers are the same as those of `jax.random`; inside a traced function it
+is called as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deepkit.kept import Kept
+
+ROWS = (256, 4096, 65_536, 262_144, 1_048_576)
+"""Lengths of the rows that are drawn."""
+WORTH_OPTIMISING = 20_000_000
+"""Numbers from which on drawing them quickly is worth the compiler's time."""
+HASTY = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+}
+"""XLA's settings for programs that run once: optimising a draw takes five times as long as leaving it as it is."""
+
+
+def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any, low: Any, high: Any) -> jax.Array:
+    """Independent draws between `low` and `high`."""
+    return _drawn(jax.random.uniform, key, shape, dtype, low, high)
+
+
+def normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
+    """Independent draws from a normal distribution."""
+    return _drawn(_normal, key, shape, dtype, mean, stddev)
+
+
+def truncated_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
+    """Independent draws from a normal distribution cut off two standard deviations (before the cut) from its mean."""
+    return _drawn(_truncated_normal, key, shape, dtype, mean, stddev)
+
+
+def filled(key: jax.Array, shape: tuple[int, ...], dtype: Any, value: Any) -> jax.Array:
+    """The same number everywhere; the key only tells whether a function is being traced."""
+    if _traced(key, value):
+        return jnp.full(shape, value, dtype)
+    return jax.device_put(np.full(shape, value, dtype))
+
+
+def key_of(seed: int) -> jax.Array:
+    """`jax.random.key(seed)` for a seed of at most 32 bits; of JAX's own generator without a program to make it."""
+    if getattr(jax.config, "jax_default_prng_impl") != "threefry2x32":  # noqa: B009
+        return jax.random.key(seed)
+    numbers: Any = np.array([0, seed], np.uint32)
+    return jax.random.wrap_key_data(numbers, impl="threefry2x32")
+
+
+def split(key: jax.Array, count: int) -> jax.Array | list[jax.Array]:
+    """`jax.random.split`."""
+    if not _depends_on_place(key):
+        return jax.random.split(key, count)
+    longer = 16 if count <= 16 else 1 << (count - 1).bit_length()
+    keys = np.asarray(_row("split", longer)(_numbers(key)))[:count]
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return [jax.random.wrap_key_data(numbers) if typed else jax.device_put(numbers) for numbers in keys]
+
+
+def drawn_once(function: Callable[[jax.Array], Any], key: jax.Array) -> Any:
+    """`function(key)`, in one program unless it is already part of one."""
+    if _traced(key):
+        return function(key)
+    hasty = jax.default_backend() == "cpu" and _size(jax.eval_shape(function, key)) < WORTH_OPTIMISING
+    return jax.jit(function, compiler_options=HASTY if hasty else None)(key)
+
+
+def _normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
+    return mean + stddev * jax.random.normal(key, shape, dtype)
+
+
+def _truncated_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
+    return mean + stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+
+
+def _drawn(kind: Callable[..., jax.Array], key: jax.Array, shape: Any, dtype: Any, *parameters: Any) -> jax.Array:
+    size = math.prod(shape)
+    if _traced(key, *parameters):
+        return kind(key, shape, dtype, *parameters)
+    if not _depends_on_place(key) or size > ROWS[-1]:
+        return drawn_once(lambda key: kind(key, shape, dtype, *parameters), key)
+    row = _row(kind, next(length for length in ROWS if size <= length), np.dtype(dtype).name)
+    values = row(_numbers(key), *(np.asarray(parameter, dtype) for parameter in parameters))
+    return jax.device_put(np.asarray(values)[:size].reshape(shape))
+
+
+@functools.cache
+def _row(kind: Any, length: int, dtype: str = "") -> Kept:
+    """A compiled draw of so many numbers, given the key's own."""
+
+    def draw(numbers: jax.Array, *parameters: jax.Array) -> jax.Array:
+        key = jax.random.wrap_key_data(numbers, impl="threefry2x32")
+        if kind == "split":
+            return jax.random.key_data(jax.random.split(key, length))
+        return kind(key, (length,), jnp.dtype(dtype), *parameters)
+
+    hasty = HASTY if jax.default_backend() == "cpu" else None
+    name = kind if isinstance(kind, str) else kind.__name__
+    return Kept(jax.jit(draw, compiler_options=hasty), f"draw {name} {length} {dtype}")
+
+
+def _traced(*values: Any) -> bool:
+    return any(isinstance(value, jax.core.Tracer) for value in values)
+
+
+def _depends_on_place(key: jax.Array) -> bool:
+    """Whether a number that is drawn depends on the key and its place alone."""
+    partitionable = getattr(jax.config, "jax_threefry_partitionable")  # noqa: B009
+    return not _traced(key) and partitionable and str(jax.random.key_impl(key)) == "threefry2x32"
+
+
+def _numbers(key: jax.Array) -> Any:
+    return np.asarray(jax.random.key_data(key))
+
+
+def _size(tree: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
