@@ -24,6 +24,7 @@ from deepkit.program.description import Number
 from deepkit.program.objective import Batch
 from deepkit.program.program import combine, partition
 from deepkit.sweeps.numbers import turned
+from deepkit.sweeps.widths import masks
 from deepkit.training.arguments import rows_at_once
 from deepkit.training.resident import advance_function, batch_shapes
 from deepkit.training.steps import Shapes, Steps
@@ -49,18 +50,44 @@ class Outcome(NamedTuple):
     memories: tuple[Any, ...]
 
 
-Own = tuple[Batch, Batch | None, tuple[Weights, Weights]]
-"""Rows, validation rows, and the weights that layers have from the start, such as fitted statistics."""
+class Own(NamedTuple):
+    """What a member may have of its own.
+
+    Attributes:
+        rows: For training.
+        validation: For measuring.
+        weights: `(parameters, state)` that layers have from the start, such as fitted statistics; where widths are
+            padded, all weights.
+        sizes: Where widths are padded, the shapes of the parameters' own parts.
+    """
+
+    rows: Batch
+    validation: Batch | None
+    weights: tuple[Weights, Weights]
+    sizes: Weights | None = None
+
+
+ROWS = frozenset({"rows", "validation", "weights"})
+"""What differs where members have rows of their own: statistics are fitted on them."""
+WIDTHS_OF_HIDDEN_LAYERS = frozenset({"weights", "sizes"})
+"""What differs where members have widths of their own."""
 
 
 class Task(NamedTuple):
-    """One member, as its program takes it: the seed, one value per varying number, and what makes its own rows and
-    fitted statistics, if it has any.
+    """One member, as its program takes it.
+
+    Attributes:
+        member: Its number.
+        seed: Its seed.
+        values: One per varying number.
+        model: Compiled; as the recipe's, but for its hidden widths.
+        own: Makes what the recipe says that members have of their own, if anything.
     """
 
     member: int
     seed: int
     values: tuple[float, ...]
+    model: Any
     own: Callable[[], Own] | None
 
 
@@ -70,8 +97,8 @@ class Recipe(NamedTuple):
     Attributes:
         model: A compiled model whose declarations stand for all.
         numbers: The numbers in them that vary.
-        rows, validation: On the device; where every member has rows of its own, those of one as an example.
-        given: Weights that layers have from the start.
+        shared: What all have, on the device; of what every member has its own, that of one as an example.
+        differ: The fields of `Own` that every member has its own of.
         batch_size: Rows per step.
         epochs: Epochs that are trained.
         shuffle: Whether every epoch has an order of its own.
@@ -80,53 +107,56 @@ class Recipe(NamedTuple):
 
     model: Any
     numbers: tuple[Number, ...]
-    rows: Batch
-    validation: Batch | None
-    given: tuple[Weights, Weights]
+    shared: Own
+    differ: frozenset[str]
     batch_size: int
     epochs: int
     shuffle: bool
     transitions: tuple[Transition, ...]
-
-    @property
-    def own(self) -> Own:
-        """What a member may have of its own."""
-        return self.rows, self.validation, self.given
 
 
 Member = Callable[..., Outcome]
 
 
 def member_function(recipe: Recipe) -> tuple[Member, Shapes]:
-    """`member(seed, values, rows, validation, given) -> Outcome`, pure, and the shapes of its figures."""
+    """`member(seed, values, own) -> Outcome`, pure, and the shapes of its figures."""
     model, trainer = recipe.model, recipe.model._require_trainer("sweep")
     program, optimizer = model.program, trainer.optimizer
     steps: Steps = trainer.steps(recipe.transitions)
     with_rate = any(transition.REPORTS_RATE for transition in recipe.transitions)
     shapes = steps.shapes(
-        batch_shapes(recipe.rows, recipe.batch_size), validated=recipe.validation is not None, with_rate=with_rate
+        batch_shapes(recipe.shared.rows, recipe.batch_size),
+        validated=recipe.shared.validation is not None,
+        with_rate=with_rate,
     )
     measured = max(recipe.batch_size, rows_at_once(program.graph))
-    advance = advance_function(steps, recipe.batch_size, recipe.shuffle, measured, with_rate)
 
-    def member(
-        seed: jax.Array, values: Sequence[jax.Array], rows: Batch, validation: Batch | None, given: Sequence[Weights]
-    ) -> Outcome:
+    def member(seed: jax.Array, values: Sequence[jax.Array], own: Own) -> Outcome:
         with turned(recipe.numbers, values):
-            drawn = program.init(jax.random.key(seed))
-            params, state = (_over(mine, theirs) for mine, theirs in zip(drawn, given, strict=True))
+            mine = steps
+            if own.sizes is None:
+                params, state = over(program.init(jax.random.key(seed)), own.weights)
+            else:
+                params, state = own.weights
+                present = partition(masks(own.sizes, program.shapes()[0]), steps.trainable)[0]
+                mine = Steps(steps.objective, optimizer, steps.trainable, steps.transitions, present)
+            advance = advance_function(mine, recipe.batch_size, recipe.shuffle, measured, with_rate)
             carried = steps.fresh(partition(params, steps.trainable)[0])
             rate = jnp.float32(0.0 if optimizer.scheduled else optimizer.learning_rate)
             s = steps.begin((params, state), carried, seed, rate, shapes, capacity=recipe.epochs)
-            s = advance(s, rows, validation, np.int32(recipe.epochs), np.int32(0))
+            s = advance(s, own.rows, own.validation, np.int32(recipe.epochs), np.int32(0))
             trained = optimizer.averaged(s.optimizer, s.trained)
             return Outcome(combine(trained, s.frozen), s.state, s.history, s.epoch, s.memories)
 
     return member, shapes
 
 
+def over(drawn: tuple[Weights, Weights], given: tuple[Weights, Weights]) -> tuple[Weights, Weights]:
+    """`(parameters, state)` as drawn, with the arrays that are given in their places."""
+    return _over(drawn[0], given[0]), _over(drawn[1], given[1])
+
+
 def _over(drawn: Weights, given: Weights) -> Weights:
-    """`drawn`, with the leaves that `given` has in their places."""
     merged = dict(drawn)
     for name, item in given.items():
         merged[name] = _over(drawn[name], item) if isinstance(item, dict) else item
@@ -138,7 +168,7 @@ def traces(recipe: Recipe) -> bool:
     member, _ = member_function(recipe)
     values = [jax.ShapeDtypeStruct((), np.float32) for _ in recipe.numbers]
     try:
-        jax.eval_shape(member, np.uint32(0), values, *recipe.own)
+        jax.eval_shape(member, np.uint32(0), values, recipe.shared)
     except (jax.errors.ConcretizationTypeError, TypeError):
         return False
     return True
@@ -147,14 +177,13 @@ def traces(recipe: Recipe) -> bool:
 class Program:
     """The members of a group, `width` side by side, compiled when it is first run."""
 
-    def __init__(self, recipe: Recipe, member: Member, width: int, own_rows: bool) -> None:
+    def __init__(self, recipe: Recipe, member: Member, width: int) -> None:
         self.width = width
-        self.own_rows = own_rows
         self._recipe = recipe
-        axis = 0 if own_rows else None
-        self._chunk: Any = jax.vmap(member, in_axes=(0, 0, axis, axis, axis)) if width > 1 else member
-        example = jax.eval_shape(member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), *recipe.own)
-        each = (example, recipe.own) if own_rows else example
+        axes = Own(*(0 if name in recipe.differ else None for name in Own._fields))  # type: ignore[arg-type]
+        self._chunk: Any = jax.vmap(member, in_axes=(0, 0, axes)) if width > 1 else member
+        example = jax.eval_shape(member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.shared)
+        each = example, [getattr(recipe.shared, name) for name in recipe.differ]
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
         self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
         lead = (self.chunks,) if width == 1 else (self.chunks, width)
@@ -167,8 +196,8 @@ class Program:
             return jax.tree.map(lambda leaf: leaf[number], tree)
 
         def one(number: jax.Array, outcomes: Outcome) -> Outcome:
-            mine = at(own, number) if self.own_rows else own
-            outcome = self._chunk(at(seeds, number), at(values, number), *mine)
+            mine = own._replace(**{name: at(getattr(own, name), number) for name in self._recipe.differ})
+            outcome = self._chunk(at(seeds, number), at(values, number), mine)
             return jax.tree.map(
                 lambda all_, new: jax.lax.dynamic_update_index_in_dim(all_, new, number, 0), outcomes, outcome
             )
@@ -185,11 +214,12 @@ class Program:
             np.array([task.values[number] for task in filled], np.float32).reshape(lead)
             for number in range(len(self._recipe.numbers))
         ]
-        own = self._recipe.own
-        if self.own_rows:
+        own = self._recipe.shared
+        if self._recipe.differ:
             each = [task.own() for task in tasks if task.own is not None]
             each += [each[-1]] * (len(filled) - len(each))
-            own = jax.tree.map(lambda *leaves: np.stack(leaves).reshape(*lead, *leaves[0].shape), *each)
+            stacks = {name: _stacked([getattr(one, name) for one in each], lead) for name in self._recipe.differ}
+            own = own._replace(**stacks)
         count = np.int32(-(-len(tasks) // self.width))
         arguments = (seeds, values, own, count)
         if self._compiled is None:
@@ -200,6 +230,10 @@ class Program:
         if self.width > 1:
             outcomes = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outcomes)
         return [jax.tree.map(lambda leaf, n=number: leaf[n].copy(), outcomes) for number in range(len(tasks))]
+
+
+def _stacked(trees: Sequence[Any], lead: tuple[int, ...]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack(leaves).reshape(*lead, *leaves[0].shape), *trees)
 
 
 class Pace(NamedTuple):
@@ -223,7 +257,6 @@ def train_group(
         paces: Receives what was measured.
     """
     member, _ = member_function(recipe)
-    own_rows = tasks[0].own is not None
     waiting = list(tasks)
     measured: list[Pace] = [] if paces is None else paces
     best: Program | None = None
@@ -234,7 +267,7 @@ def train_group(
                 break
             if pace is not None and pace.seconds_per_member * len(waiting) < WORTH_TRYING * pace.compile_seconds:
                 break
-            program = Program(recipe, member, candidate, own_rows)
+            program = Program(recipe, member, candidate)
             first, waiting = waiting[:candidate], waiting[candidate:]
             begun = time.perf_counter()
             yield from zip(first, program.run(first), strict=True)  # compiles

@@ -13,6 +13,7 @@ import numpy as np
 from deepkit.configuration import encode
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Graph
+from deepkit.program.holders import partly_stored
 from deepkit.program.submodel import SubModel
 from deepkit.sweeps.members import Group, Member
 from deepkit.sweeps.numbers import describe
@@ -34,18 +35,21 @@ def identity(
     """
     runs: dict[str, list[Any]] = {}
     drawn: dict[str, str] = {}
+    accounts: dict[int, str] = {}
     for group in groups:
         recipe = group.recipe
-        model, shared = account(recipe.model), digest_of(recipe.own)
+        shared = digest_of((recipe.shared.rows, recipe.shared.validation, partly_stored(recipe.model.program)))
         how = f"{recipe.shuffle} {_text(recipe.transitions)}"
         for task in group.tasks:
             place = str(task.member // len(seeds))
             if place in runs:
                 continue
             data = shared
-            if task.own is not None:
+            if "rows" in recipe.differ and task.own is not None:
                 which = str([members[task.member].settings[name] for name in data_axes])
-                data = drawn[which] = drawn.get(which) or digest_of(task.own())
+                data = drawn[which] = drawn.get(which) or digest_of(task.own()[:2])
+            model = accounts.setdefault(id(task.model), "") or account(task.model)
+            accounts[id(task.model)] = model
             program = _digest(f"{model}\n{how}\n{task.values}".encode())
             runs[place] = [recipe.batch_size, recipe.epochs, program, data]
     return {

@@ -16,9 +16,10 @@ from deepkit.errors import DeepkitError, DeepkitTypeError, described, did_you_me
 from deepkit.program.description import Description
 from deepkit.program.holders import partly_stored
 from deepkit.program.objective import Batch
-from deepkit.sweeps.engine import Own, Recipe, Task, traces
+from deepkit.sweeps.engine import ROWS, WIDTHS_OF_HIDDEN_LAYERS, Own, Recipe, Task, over, traces
 from deepkit.sweeps.numbers import describe
 from deepkit.sweeps.spaces import Settings
+from deepkit.sweeps.widths import Outline, outline_of, padded, shelves, sizes_of
 from deepkit.training.arguments import refuse_test_data
 from deepkit.training.fitting import prepare
 from deepkit.training.rows import resolve_losses
@@ -151,6 +152,7 @@ class _Variant:
     description: Description
     batch_size: int
     epochs: int
+    rows: int
     own_rows: bool
 
 
@@ -166,7 +168,7 @@ def grouped(
 
     `run_of(settings, rows)` gives `(batch_size, epochs)`.
     """
-    variants: dict[Hashable, list[_Variant]] = {}
+    variants: dict[tuple[Hashable, ...], list[_Variant]] = {}
     for same in _by_settings(members):
         try:
             variant = _variant(build, source, same, run_of)
@@ -181,7 +183,7 @@ def grouped(
         )  # fmt: skip
         variants.setdefault(key, []).append(variant)
     groups: list[Group] = []
-    for alike in variants.values():
+    for alike in _on_shelves(list(variants.items())):
         try:
             groups += _groups_of(alike, source, shuffle, transitions)
         except DeepkitError as error:
@@ -209,24 +211,50 @@ def _variant(build: Any, source: Source, members: list[Member], run_of: Any) -> 
     batch_size, epochs = run_of(settings, rows)
     size = rows if batch_size is None else min(batch_size, rows)
     own_rows = source.takes_seed or (bool(source.names) and _bytes(x) + _bytes(y) <= OWN_BYTES)
-    return _Variant(model, members, describe(model), size, epochs, own_rows)
+    return _Variant(model, members, describe(model), size, epochs, rows, own_rows)
+
+
+def _on_shelves(variants: Sequence[tuple[tuple[Hashable, ...], list[_Variant]]]) -> list[list[_Variant]]:
+    """The variants, those together that share a program; of different hidden widths, the widest model comes first."""
+    outlines: dict[Hashable, list[tuple[Outline, list[_Variant]]]] = {}
+    for key, alike in variants:
+        outline = outline_of(alike[0].model) or Outline(alike[0].description.structure, ())
+        outlines.setdefault((outline.structure, key[1:]), []).append((outline, alike))
+    found: list[list[_Variant]] = []
+    for pairs in outlines.values():
+        first = pairs[0][1][0]
+        together = shelves(
+            [outline.widths for outline, _ in pairs],
+            [alike[0].model.count_params() for _, alike in pairs],
+            [sum(len(variant.members) for variant in alike) for _, alike in pairs],
+            first.rows * first.epochs,
+        )
+        found += [[variant for place in reversed(places) for variant in pairs[place][1]] for places in together]
+    return found
 
 
 def _groups_of(
     alike: list[_Variant], source: Source, shuffle: bool, transitions: tuple[Transition, ...]
 ) -> list[Group]:
-    """Variants of one structure: one group, or several where Python asks for the value of a number."""
+    """Variants of one structure, but for the widths of hidden layers, of which the first has the largest: one group, or
+    several where Python asks for the value of a number.
+    """
     first = alike[0]
-    own_rows = first.own_rows
+    shapes = first.model.program.shapes()
+    narrower = any(variant.model.program.shapes() != shapes for variant in alike)
+    differ = (ROWS if first.own_rows else frozenset()) | (WIDTHS_OF_HIDDEN_LAYERS if narrower else frozenset())
     rows, validation = _rows(first, first.members[0], source)
+    shared = Own(rows, validation, partly_stored(first.model.program))
+    if narrower:
+        shared = shared._replace(weights=shapes, sizes=sizes_of(shapes[0]))
     numbers = first.description.numbers
     table = [[number.value for number in variant.description.numbers] for variant in alike]
     varying = [k for k in range(len(numbers)) if len({row[k] for row in table}) > 1]
 
     def recipe(chosen: Sequence[int]) -> Recipe:
         return Recipe(
-            first.model, tuple(numbers[k] for k in chosen), rows, validation, partly_stored(first.model.program),
-            first.batch_size, first.epochs, shuffle, transitions,
+            first.model, tuple(numbers[k] for k in chosen), shared, differ, first.batch_size, first.epochs, shuffle,
+            transitions,
         )  # fmt: skip
 
     fixed = [k for k in varying if not traces(recipe([k]))] if varying and not traces(recipe(varying)) else []
@@ -237,9 +265,10 @@ def _groups_of(
         return [group for part in parts.values() for group in _groups_of(part, source, shuffle, transitions)]
     tasks = []
     for variant, row in zip(alike, table, strict=True):
+        model = variant.model if narrower else first.model
         for member in variant.members:
-            own = functools.partial(_own, variant, member, source) if own_rows else None
-            tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), own))
+            own = functools.partial(_own, variant, member, source, shared, differ) if differ else None
+            tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), model, own))
     return [Group(recipe(varying), tasks)]
 
 
@@ -258,8 +287,14 @@ def _rows(variant: _Variant, member: Member, source: Source) -> tuple[Batch, Bat
     return jax.device_get((rows, plan.validation))
 
 
-def _own(variant: _Variant, member: Member, source: Source) -> Own:
-    return *_rows(variant, member, source), jax.device_get(partly_stored(variant.model.program))
+def _own(variant: _Variant, member: Member, source: Source, shared: Own, differ: frozenset[str]) -> Own:
+    own, program = shared, variant.model.program
+    if "rows" in differ:
+        own = Own(*_rows(variant, member, source), jax.device_get(partly_stored(program)), own.sizes)
+    if "sizes" in differ:
+        weights = over(program.draw(member.seed), partly_stored(program))
+        own = own._replace(weights=padded(weights, shared.weights), sizes=sizes_of(weights[0]))
+    return own
 
 
 def _fail(members: Iterable[Member], error: BaseException) -> None:

@@ -17,6 +17,7 @@ from deepkit.layers.layer import Weights
 from deepkit.sweeps.engine import Outcome, Pace, Recipe, Task, member_function, train_group
 from deepkit.sweeps.members import Group, Member, Source, grouped
 from deepkit.sweeps.numbers import describe
+from deepkit.sweeps.widths import trimmed
 from deepkit.training.transitions import Transition
 
 
@@ -128,7 +129,10 @@ def train_whole_group(
     chosen = list(columns.values())
     for task, outcome in train_group(group.recipe, tasks, width=width, paces=paces):
         rows = np.asarray(outcome.history)[: int(outcome.epochs), chosen]
-        yield Finished(task.member, tuple(columns), rows, _weights(group, outcome))
+        weights = _weights(group, outcome)
+        if "sizes" in group.recipe.differ:
+            weights = trimmed(weights, task.model.program.shapes())
+        yield Finished(task.member, tuple(columns), rows, weights)
 
 
 def columns_of(group: Group) -> dict[str, int]:

@@ -45,6 +45,7 @@ class Steps:
         optimizer: Turns gradients into updates; its learning rate comes from the train state.
         trainable: Mask over the parameters.
         transitions: What happens at the end of an epoch inside the program.
+        present: Per trained parameter, ones where it has weights and zeros where it is only filled up, if any is.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Steps:
         optimizer: Optimizer,
         trainable: Weights,
         transitions: tuple[Transition, ...],
+        present: Weights | None = None,
     ) -> None:
         self.objective = objective
         self.optimizer = optimizer
         self.trainable = trainable
         self.transitions = transitions
+        self.present = present
         self._constraints = [
             (tuple(entry.key for entry in path), weight.constraint)
             for path, weight in jax.tree_util.tree_leaves_with_path(objective.program.weight_tree(), is_leaf=is_weight)
@@ -126,6 +129,8 @@ class Steps:
             return value, (state, statistics)
 
         gradients, (state, statistics) = jax.grad(loss, has_aux=True)(s.trained)
+        if self.present is not None:
+            gradients = jax.tree.map(jnp.multiply, gradients, self.present)
         rate = s.learning_rate
         if self.optimizer.scheduled:
             rate = jnp.asarray(self.optimizer.schedule(s.iteration), jnp.float32)

@@ -14,7 +14,7 @@ import studies
 
 import deepkit as dk
 from deepkit.errors import DeepkitError, DeepkitTypeError, DeepkitWarning
-from deepkit.sweeps.engine import Recipe, Task
+from deepkit.sweeps.engine import Own, Recipe, Task
 from deepkit.sweeps.executors import TRIES, Tiles, spread
 from deepkit.sweeps.members import Group, Member
 from deepkit.sweeps.workers import Failed, Finished, Job, Report
@@ -117,8 +117,9 @@ class Workers(ThreadPoolExecutor):
 def spread_over(workers, members=20):
     job = Job(studies.net, None, (), True, ())
     everyone = [Member(n, {}, 0) for n in range(members)]
-    recipe = Recipe(studies.net(), (), None, None, ({}, {}), batch_size=8, epochs=1, shuffle=True, transitions=())
-    group = Group(recipe, [Task(n, 0, (), None) for n in range(members)])
+    model, shared = studies.net(), Own(None, None, ({}, {}))
+    recipe = Recipe(model, (), shared, frozenset(), batch_size=8, epochs=1, shuffle=True, transitions=())
+    group = Group(recipe, [Task(n, 0, (), model, None) for n in range(members)])
     tiles = Tiles([group], everyone, frozenset({3}), workers)
     return list(spread(workers, job, tiles, None, [], threading.Event()))
 

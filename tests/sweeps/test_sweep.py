@@ -12,9 +12,9 @@ LABELS = (ROWS.sum(axis=1) > 0).astype("float32")
 DEV = (ROWS[:7], LABELS[:7])
 
 
-def net(rate=0.1, units=5):
+def net(rate=0.1, units=5, activation="tanh"):
     x = dk.Input(4)
-    model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(dk.layers.Dense(units, "tanh")(x)))
+    model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(dk.layers.Dense(units, activation)(x)))
     model.compile(dk.optimizers.SGD(rate), "bce", ["accuracy"])
     return model
 
@@ -106,14 +106,15 @@ def test_layers_of_every_kind_side_by_side():
 
 def test_structure_makes_groups():
     result = dk.sweep(
-        net, (ROWS, LABELS), grid={"units": [2, 3], "rate": [0.1, 0.3]}, seeds=2, epochs=2, width=1, verbose=0
-    )
+        net, (ROWS, LABELS), grid={"activation": ["relu", "tanh"], "rate": [0.1, 0.3]}, seeds=2, epochs=2, width=1,
+        verbose=0,
+    )  # fmt: skip
     assert result.programs == 2
     assert result.array("loss").shape == (2, 2, 2)
     assert [m.settings | {"seed": m.seed} for m in result.members[:3]] == [
-        {"units": 2, "rate": 0.1, "seed": 0},
-        {"units": 2, "rate": 0.1, "seed": 1},
-        {"units": 2, "rate": 0.3, "seed": 0},
+        {"activation": "relu", "rate": 0.1, "seed": 0},
+        {"activation": "relu", "rate": 0.1, "seed": 1},
+        {"activation": "relu", "rate": 0.3, "seed": 0},
     ]
     same_as_alone(result, net, epochs=2)
 
