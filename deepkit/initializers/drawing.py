@@ -24,7 +24,7 @@ ROWS = (256, 4096, 65_536, 262_144, 1_048_576)
 """Lengths of the rows that are drawn."""
 WORTH_OPTIMISING = 20_000_000
 """Numbers from which on drawing them quickly is worth the compiler's time."""
-HASTY = {
+HASTY: dict[str, Any] = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_use_fusion_emitters": False,

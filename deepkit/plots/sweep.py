@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from deepkit.plots.canvas import OKABE_ITO, marker, new_figure
 from deepkit.plots.matrices import heat_map
 from deepkit.plots.sweep_reading import (
     LABELLED,
+    Axis,
     axis_of,
     faintness,
     figure_names,
@@ -30,7 +32,7 @@ Z = 1.96
 """Of a 95 % interval."""
 
 
-def sweep_axis(result: Any, x: str, figures: Any, *, hue: str | None = None) -> Figure:
+def sweep_axis(result: Any, x: Any, figures: Any, *, hue: str | None = None) -> Figure:
     """Figures of the last epoch over an axis: the median as a line, the middle half of the runs as a band, and every
     run as a faint dot.
 
@@ -39,33 +41,61 @@ def sweep_axis(result: Any, x: str, figures: Any, *, hue: str | None = None) -> 
 
     Args:
         result: What `dk.sweep` returned.
-        x: The axis, or, of a sampled space, one of its settings.
+        x: The axis, or, of a sampled space, one of its settings. Or a list of them, with one figure: a panel each,
+            over all runs whatever their other settings, with a common vertical axis.
         figures: One of `result.figures`, or a list: a panel each, over a common horizontal axis; a training figure and
             its `dev_` figure share the vertical one.
         hue: Another axis: a colour per value.
 
     Raises:
-        DeepkitError: for a name that the sweep does not have.
+        DeepkitError: for a name that the sweep does not have, or several axes with several figures.
     """
     names = figure_names(result, figures)
+    if not isinstance(x, str):
+        return _over_axes(result, list(x), names, hue)
     axis, groups = axis_of(result, x), groups_of(result, hue)
     figure, panels = panels_of(names)
     for panel, name in zip(panels, names, strict=True):
-        values = result.final(name)
-        for number, (label, chosen, colour) in enumerate(groups):
-            aside = 0.0 if axis.scale else 0.8 * ((number + 0.5) / len(groups) - 0.5)
-            places = axis.places + aside
-            cells = [values[chosen & (axis.of_run == k) & np.isfinite(values)] for k in range(len(places))]
-            for place, cell in zip(places, cells, strict=True):
-                panel.plot(
-                    np.full(len(cell), place), cell, ".", color=colour, markeredgewidth=0, markersize=5,
-                    alpha=faintness(max(map(len, cells))),
-                )  # fmt: skip
-            _draw_quartiles(panel, places, cells, colour, label, number, bool(axis.scale))
-        axis.set(panel)
-        panel.set(ylabel=words(name), title=title(result, f"{words(name)} of the last epoch", values))
+        _draw_runs(panel, axis, result.final(name), groups)
+        panel.set(ylabel=words(name), title=title(result, f"{words(name)} of the last epoch", result.final(name)))
     finish(figure, hue, groups)
     return figure
+
+
+def _over_axes(result: Any, axes: list[str], names: list[str], hue: str | None) -> Figure:
+    """A figure over several axes, a panel each."""
+    if len(names) > 1 or not axes:
+        raise DeepkitValueError(
+            f"{len(axes)} axes and {len(names)} figures: one of them may be a list, of at least one. Draw one figure "
+            "over several axes, or several figures over one."
+        )
+    groups, values = groups_of(result, hue), result.final(names[0])
+    columns = min(len(axes), 3)
+    figure, panels = new_figure(-(-len(axes) // columns), columns, size=(4.2, 3.8), share_y=True)
+    for panel in panels.flat[len(axes) :]:
+        panel.remove()
+    for panel, x in zip(panels.flat, axes, strict=False):
+        _draw_runs(panel, axis_of(result, x), values, groups)
+    for panel in panels[:, 0]:
+        panel.set_ylabel(words(names[0]))
+    figure.suptitle(title(result, f"{words(names[0])} of the last epoch", values))
+    finish(figure, hue, groups)
+    return figure
+
+
+def _draw_runs(panel: Any, axis: Axis, values: np.ndarray, groups: Sequence[tuple[str, np.ndarray, Any]]) -> None:
+    """Every run, and per group the median and quartiles, over an axis."""
+    for number, (label, chosen, colour) in enumerate(groups):
+        aside = 0.0 if axis.scale else 0.8 * ((number + 0.5) / len(groups) - 0.5)
+        places = axis.places + aside
+        cells = [values[chosen & (axis.of_run == k) & np.isfinite(values)] for k in range(len(places))]
+        for place, cell in zip(places, cells, strict=True):
+            panel.plot(
+                np.full(len(cell), place), cell, ".", color=colour, markeredgewidth=0, markersize=5,
+                alpha=faintness(max(map(len, cells))),
+            )  # fmt: skip
+        _draw_quartiles(panel, places, cells, colour, label, number, bool(axis.scale))
+    axis.set(panel)
 
 
 def sweep_map(result: Any, x: str, y: str, figure: str) -> Figure:

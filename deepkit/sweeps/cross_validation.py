@@ -10,8 +10,8 @@ from deepkit.data.folds import Folds, folds_of
 from deepkit.data.part import Part, Split
 from deepkit.datasets import Dataset
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, from_user_line, warn
-from deepkit.sweeps.spaces import grid_points
-from deepkit.sweeps.study import sweep
+from deepkit.sweeps.spaces import Settings, grid_points
+from deepkit.sweeps.study import settings_of, sweep
 from deepkit.sweeps.validated import CrossValidation, Refit
 from deepkit.training.arguments import refuse_test_data, whole_number
 
@@ -25,7 +25,10 @@ def cross_validate(
     *,
     folds: int | str = 5,
     repeats: int = 1,
-    grid: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Any] | Sequence[Settings] | None = None,
+    space: Mapping[str, Any] | None = None,
+    samples: int | None = None,
+    sampling: str = "random",
     seeds: int | Sequence[int] = 1,
     epochs: int | None = None,
     updates: int | None = None,
@@ -60,7 +63,8 @@ def cross_validate(
         data: A split (its test part stays sealed), a `Dataset`, `(x, y)`, or `dk.folds(…)`, which has every other way
             to divide: by group, by time, other seeds.
         folds, repeats: As `k` and `repeats` in `dk.folds`, where `data` are no folds yet.
-        grid, seeds, epochs, updates, batch_size, shuffle, callbacks, limit, verbose: As in `dk.sweep`.
+        grid, space, samples, sampling: The settings, as in `dk.sweep`; all of them are tried on every fold.
+        seeds, epochs, updates, batch_size, shuffle, callbacks, limit, verbose: As in `dk.sweep`.
         monitor, mode: The figure by whose mean over folds and seeds the setting is chosen, and whether it should be
             low (`"min"`) or high; by default as the metric says.
         inner: Nested cross-validation: so many folds within the training rows of every fold choose the setting that
@@ -75,9 +79,11 @@ def cross_validate(
     """
     refuse_test_data(data, "cross_validate")
     divided = _folds(data, folds, repeats)
-    grid = dict(grid or {})
-    if reserved := [name for name in ("fold", "inner", "train") if name in grid]:
-        raise DeepkitValueError(f"the grid has an axis {reserved[0]!r}, which names a part of the folds. Rename yours.")
+    axes, settings = settings_of(grid, space, samples, sampling)
+    if reserved := [name for name in ("fold", "inner", "train") if name in settings[0]]:
+        raise DeepkitValueError(
+            f"there is a setting {reserved[0]!r}, which names a part of the folds. Give yours another name."
+        )
     if not monitor.startswith("dev_"):
         raise DeepkitValueError(
             f"monitor={monitor!r}: a setting is chosen by rows that it has not learnt from, whose figures begin with "
@@ -86,22 +92,22 @@ def cross_validate(
     whole_number(inner, "inner", 0, "5")
     if inner == 1:
         raise DeepkitValueError("inner=1: choosing within a fold takes at least 2 inner folds. Use 0 for none.")
-    _check_first(build, grid, divided, monitor)
-    axes: dict[str, Any] = {**grid, "fold": range(len(divided))}
-    if inner:
-        nested = [divided.within(number, inner) for number in range(len(divided))]
-        axes["inner"] = range(inner + 1)
-    else:
-        nested = []
+    _check_first(build, settings[0], divided, monitor)
+    nested = [divided.within(number, inner) for number in range(len(divided))] if inner else []
+    places = {"fold": range(len(divided)), **({"inner": range(inner + 1)} if inner else {})}
+    points: Any = {**axes, **places}
+    if space is not None or isinstance(grid, list | tuple):  # they lie on no grid, and the folds with them
+        points = [setting | place for setting in settings for place in grid_points(places)[1]]
 
     def rows(fold: int, inner: int = 0) -> Split:
         return divided[fold] if inner == 0 else nested[fold][inner - 1]
 
     result = sweep(
-        _within_fold(build, lambda fold, inner: rows(fold, inner).train), rows, grid=axes, seeds=seeds, epochs=epochs,
+        _within_fold(build, lambda fold, inner: rows(fold, inner).train), rows, grid=points, seeds=seeds, epochs=epochs,
         updates=updates, batch_size=batch_size, shuffle=shuffle, callbacks=callbacks, limit=limit, verbose=verbose,
     )  # fmt: skip
-    return CrossValidation(result, divided, inner, monitor, mode, Refit(build, batch_size, shuffle, callbacks))
+    refit = Refit(build, batch_size, shuffle, callbacks)
+    return CrossValidation(result, settings, divided, inner, monitor, mode, refit)
 
 
 def _folds(data: Any, k: int | str, repeats: int) -> Folds:
@@ -138,9 +144,9 @@ def _within_fold(build: Callable[..., Any], train_of: Callable[[int, int], Part]
     return build_in_fold
 
 
-def _check_first(build: Callable[..., Any], grid: Mapping[str, Any], folds: Folds, monitor: str) -> None:
+def _check_first(build: Callable[..., Any], first: Settings, folds: Folds, monitor: str) -> None:
     """What can be seen in the model of the first setting, before hundreds are trained."""
-    known, first = inspect.signature(build).parameters, next(grid_points(grid)[1])
+    known = inspect.signature(build).parameters
     train = {"train": folds[0].train} if _takes_train(build) else {}
     try:
         model = build(**{name: value for name, value in first.items() if name in known}, **train)

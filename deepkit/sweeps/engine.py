@@ -9,6 +9,8 @@ decides about the others.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from deepkit.initializers.drawing import HASTY
 from deepkit.layers.layer import Weights
 from deepkit.program.description import Number
 from deepkit.program.objective import Batch
@@ -31,13 +34,15 @@ from deepkit.training.steps import Shapes, Steps
 from deepkit.training.transitions import Transition
 
 WIDTHS = (1, 8, 64)
-"""Members side by side that are tried, as long as more of them are faster."""
+"""Members side by side that are tried, as long as more of them are faster; on a CPU, first one in haste."""
 VISIT_SECONDS = 0.3
 """Aim for the time between two visits to the host: for the progress line and Ctrl-C."""
 TILE_BYTES = 2**25
 """Memory for what one tile hands back."""
 WORTH_TRYING = 4.0
-"""Another width is tried where what is left to do takes so many times as long as it takes to compile."""
+"""Another form is tried where what is left to do takes so many times as long as it takes to compile."""
+OPTIMISING = 3.0
+"""A program that is optimised takes so many times as long to compile, about."""
 
 
 class Outcome(NamedTuple):
@@ -91,7 +96,8 @@ class Task(NamedTuple):
     own: Callable[[], Own] | None
 
 
-class Recipe(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recipe:
     """What all members of a group share.
 
     Attributes:
@@ -114,22 +120,38 @@ class Recipe(NamedTuple):
     shuffle: bool
     transitions: tuple[Transition, ...]
 
+    @functools.cached_property
+    def shapes(self) -> Shapes:
+        """Of the statistics and figures."""
+        return self.steps.shapes(
+            batch_shapes(self.shared.rows, self.batch_size),
+            validated=self.shared.validation is not None,
+            with_rate=self.with_rate,
+        )
+
+    @functools.cached_property
+    def member(self) -> Member:
+        """`member(seed, values, own) -> Outcome`, pure; traced once, for however many programs."""
+        return jax.jit(_member_function(self), inline=True)
+
+    @functools.cached_property
+    def steps(self) -> Steps:
+        """What training is made of."""
+        return self.model._require_trainer("sweep").steps(self.transitions)
+
+    @property
+    def with_rate(self) -> bool:
+        """Whether the learning rate is a figure."""
+        return any(transition.REPORTS_RATE for transition in self.transitions)
+
 
 Member = Callable[..., Outcome]
 
 
-def member_function(recipe: Recipe) -> tuple[Member, Shapes]:
-    """`member(seed, values, own) -> Outcome`, pure, and the shapes of its figures."""
-    model, trainer = recipe.model, recipe.model._require_trainer("sweep")
-    program, optimizer = model.program, trainer.optimizer
-    steps: Steps = trainer.steps(recipe.transitions)
-    with_rate = any(transition.REPORTS_RATE for transition in recipe.transitions)
-    shapes = steps.shapes(
-        batch_shapes(recipe.shared.rows, recipe.batch_size),
-        validated=recipe.shared.validation is not None,
-        with_rate=with_rate,
-    )
-    measured = max(recipe.batch_size, rows_at_once(program.graph))
+def _member_function(recipe: Recipe) -> Member:
+    program, optimizer, steps = recipe.model.program, recipe.model._require_trainer("sweep").optimizer, recipe.steps
+    # Looked up before anything is traced: while it is, there are no numbers to look up by.
+    shapes, measured = recipe.shapes, max(recipe.batch_size, rows_at_once(program.graph))
 
     def member(seed: jax.Array, values: Sequence[jax.Array], own: Own) -> Outcome:
         with turned(recipe.numbers, values):
@@ -140,7 +162,7 @@ def member_function(recipe: Recipe) -> tuple[Member, Shapes]:
                 params, state = own.weights
                 present = partition(masks(own.sizes, program.shapes()[0]), steps.trainable)[0]
                 mine = Steps(steps.objective, optimizer, steps.trainable, steps.transitions, present)
-            advance = advance_function(mine, recipe.batch_size, recipe.shuffle, measured, with_rate)
+            advance = advance_function(mine, recipe.batch_size, recipe.shuffle, measured, recipe.with_rate)
             carried = steps.fresh(partition(params, steps.trainable)[0])
             rate = jnp.float32(0.0 if optimizer.scheduled else optimizer.learning_rate)
             s = steps.begin((params, state), carried, seed, rate, shapes, capacity=recipe.epochs)
@@ -148,7 +170,7 @@ def member_function(recipe: Recipe) -> tuple[Member, Shapes]:
             trained = optimizer.averaged(s.optimizer, s.trained)
             return Outcome(combine(trained, s.frozen), s.state, s.history, s.epoch, s.memories)
 
-    return member, shapes
+    return member
 
 
 def over(drawn: tuple[Weights, Weights], given: tuple[Weights, Weights]) -> tuple[Weights, Weights]:
@@ -165,10 +187,9 @@ def _over(drawn: Weights, given: Weights) -> Weights:
 
 def traces(recipe: Recipe) -> bool:
     """Whether the numbers may be arguments: no Python in the model asks how large one is."""
-    member, _ = member_function(recipe)
     values = [jax.ShapeDtypeStruct((), np.float32) for _ in recipe.numbers]
     try:
-        jax.eval_shape(member, np.uint32(0), values, recipe.shared)
+        jax.eval_shape(recipe.member, np.uint32(0), values, recipe.shared)
     except (jax.errors.ConcretizationTypeError, TypeError):
         return False
     return True
@@ -177,12 +198,13 @@ def traces(recipe: Recipe) -> bool:
 class Program:
     """The members of a group, `width` side by side, compiled when it is first run."""
 
-    def __init__(self, recipe: Recipe, member: Member, width: int) -> None:
+    def __init__(self, recipe: Recipe, width: int, hasty: bool = False) -> None:
         self.width = width
+        self._options = HASTY if hasty else None
         self._recipe = recipe
         axes = Own(*(0 if name in recipe.differ else None for name in Own._fields))  # type: ignore[arg-type]
-        self._chunk: Any = jax.vmap(member, in_axes=(0, 0, axes)) if width > 1 else member
-        example = jax.eval_shape(member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.shared)
+        self._chunk: Any = jax.vmap(recipe.member, in_axes=(0, 0, axes)) if width > 1 else recipe.member
+        example = jax.eval_shape(recipe.member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.shared)
         each = example, [getattr(recipe.shared, name) for name in recipe.differ]
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
         self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
@@ -224,7 +246,7 @@ class Program:
         arguments = (seeds, values, own, count)
         if self._compiled is None:
             begun = time.perf_counter()
-            self._compiled = jax.jit(self._tile).lower(*arguments).compile()
+            self._compiled = jax.jit(self._tile).lower(*arguments).compile(compiler_options=self._options)
             self.compile_seconds = time.perf_counter() - begun
         outcomes = jax.device_get(self._compiled(*arguments))
         if self.width > 1:
@@ -237,12 +259,13 @@ def _stacked(trees: Sequence[Any], lead: tuple[int, ...]) -> Any:
 
 
 class Pace(NamedTuple):
-    """How fast a width turned out to be, at a batch size."""
+    """How fast a form of the program turned out to be, at a batch size; `hasty` if the compiler was told to hurry."""
 
     width: int
     seconds_per_member: float
     compile_seconds: float
     batch_size: int
+    hasty: bool
 
 
 def train_group(
@@ -256,18 +279,19 @@ def train_group(
         width: Members side by side; by default the clock decides.
         paces: Receives what was measured.
     """
-    member, _ = member_function(recipe)
     waiting = list(tasks)
     measured: list[Pace] = [] if paces is None else paces
     best: Program | None = None
     pace: Pace | None = None
     with ThreadPoolExecutor(_workers()) as pool:
-        for candidate in WIDTHS if width is None else (width,):
+        for candidate, hasty in _forms(width):
             if not waiting or (best is not None and candidate > len(waiting)):
                 break
-            if pace is not None and pace.seconds_per_member * len(waiting) < WORTH_TRYING * pace.compile_seconds:
-                break
-            program = Program(recipe, member, candidate)
+            if pace is not None:
+                compiling = pace.compile_seconds * (OPTIMISING if pace.hasty else 1.0)
+                if pace.seconds_per_member * len(waiting) < WORTH_TRYING * compiling:
+                    break
+            program = Program(recipe, candidate, hasty)
             first, waiting = waiting[:candidate], waiting[candidate:]
             begun = time.perf_counter()
             yield from zip(first, program.run(first), strict=True)  # compiles
@@ -280,13 +304,22 @@ def train_group(
                 if done:
                     seconds = (time.perf_counter() - begun) / done
                 waiting = waiting[done:]
-            this = Pace(candidate, seconds, program.compile_seconds, recipe.batch_size)
+            this = Pace(candidate, seconds, program.compile_seconds, recipe.batch_size, hasty)
             measured.append(this)
-            if pace is not None and this.seconds_per_member >= pace.seconds_per_member:
+            if pace is not None and this.seconds_per_member >= pace.seconds_per_member and not pace.hasty:
                 break
-            best, pace = program, this
+            if pace is None or this.seconds_per_member < pace.seconds_per_member:
+                best, pace = program, this
         if waiting and best is not None and pace is not None:
             yield from _spread(best, waiting, pool, pace.seconds_per_member)
+
+
+def _forms(width: int | None) -> list[tuple[int, bool]]:
+    """What is tried: members side by side, and whether the compiler is to hurry."""
+    if width is not None:
+        return [(width, False)]
+    hasty = [(1, True)] if jax.default_backend() == "cpu" else []
+    return hasty + [(candidate, False) for candidate in WIDTHS]
 
 
 def _spread(

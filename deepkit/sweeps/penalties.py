@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from deepkit.sweeps.confounders import Line
-from deepkit.sweeps.finding import Finding, evenly, number, percent, setting
+from deepkit.sweeps.finding import Finding, evenly, percent, setting
 from deepkit.sweeps.numbers import describe
 
 NEGLIGIBLE = 0.01
@@ -74,13 +74,14 @@ def _is_negligible(looks: list[Look]) -> bool:
 
 def _negligible(which: str, looks: list[Look], result: Any) -> Finding:
     least, most = _ends(looks)
-    beside = (
-        f", with weights {number(most.size / least.size)} times as large as with the least" if len(looks) > 1 else ""
-    )
+    change = abs(most.size / least.size - 1)
+    unmoved = least is not most and change < NEGLIGIBLE
+    effect = f" and changes the size of the weights by {percent(change)}" if unmoved else ""
+    share = f"{'at most ' if len(looks) > 1 else ''}{percent(most.share)}"
     return Finding(
         "penalty",
-        f"{which} weight penalty is too small to matter: it is {'at most ' if beside else ''}{percent(most.share)} of "
-        f"the final loss{_at(result, most.run)}{beside}; raise it, if it is meant to change what is learned.",
+        f"{which} weight penalty is too small to matter: it is {share} of the final loss{_at(result, most.run)}"
+        f"{effect}; raise it, if it is meant to change what is learned.",
         {"share": most.share, "member": most.run},
     )
 

@@ -209,10 +209,11 @@ class Sweep:
 
         return findings(self)
 
-    def plot(self, x: str, figure: Any, *, hue: str | None = None, y: str | None = None) -> Figure:
+    def plot(self, x: Any, figure: Any, *, hue: str | None = None, y: str | None = None) -> Figure:
         """A figure of the last epoch over an axis: median, quartiles and every run; with `y`, a map over two axes.
 
-        See `dk.plots.sweep_axis` and `dk.plots.sweep_map`; several figures (a list) get panels with common axes.
+        See `dk.plots.sweep_axis` and `dk.plots.sweep_map`; several figures, or several axes (a list), get panels with
+        common axes.
         """
         from deepkit.plots import sweep_axis, sweep_map
 

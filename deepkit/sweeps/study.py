@@ -30,7 +30,7 @@ from deepkit.training.arguments import LARGEST_SEED, check_batch_size, check_see
 from deepkit.training.progress import duration
 from deepkit.training.trainer import split_callbacks
 
-__all__ = ["sweep"]
+__all__ = ["settings_of", "sweep"]
 
 
 @from_user_line
@@ -98,7 +98,7 @@ def sweep(
         DeepkitError: An empty grid, an axis that nobody takes, too many members, test data, or a setting that fits no
             member.
     """
-    axes, settings = _settings(grid, space, samples, sampling)
+    axes, settings = settings_of(grid, space, samples, sampling)
     numbers = _seeds(seeds)
     count = len(settings) * len(numbers)
     if count > limit:
@@ -139,16 +139,17 @@ def sweep(
 
     _train(result, train, journal, _line(verbose, len(members), len(done)))
     result.seconds = time.perf_counter() - begun if journal is None else journal.seconds
-    if verbose != 0 and "fold" not in axes:  # folds are no settings to compare: `cross_validate` has its own words
+    if verbose != 0 and "fold" not in settings[0]:  # folds are not to be compared: `cross_validate` has its own words
         say(result)
     return result
 
 
-def _settings(
+def settings_of(
     grid: Any, space: Any, samples: int | None, sampling: str
 ) -> tuple[dict[str, tuple[Any, ...]], list[Settings]]:
+    """The axes of a study, and its settings in C order."""
     if grid is not None and space is not None:
-        raise DeepkitValueError("sweep was given grid and space. A grid tries every point, a space a sample: keep one.")
+        raise DeepkitValueError("both grid and space were given. A grid tries every point, a space a sample: keep one.")
     if isinstance(grid, list | tuple):
         points = listed_points(grid)
         return {"setting": tuple(range(len(points)))}, points

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from deepkit.data.folds import Folds
 from deepkit.errors import DeepkitValueError, shown
 from deepkit.sweeps.members import RUN_ARGUMENTS
 from deepkit.sweeps.result import Sweep
-from deepkit.sweeps.spaces import Settings, grid_points
+from deepkit.sweeps.spaces import Settings
 from deepkit.training.arguments import listed_callbacks
 
 if TYPE_CHECKING:
@@ -93,18 +93,21 @@ class CrossValidation:
 
     Attributes:
         sweep: The sweep that trained all members: its axes are the grid's, then `fold`, counted from 0, and with inner
-            folds `inner`, where 0 is the fold itself and 1, 2, … are folds of its training rows.
+            folds `inner`, where 0 is the fold itself and 1, 2, … are folds of its training rows. Settings of a list or
+            a space lie on no grid: there its one axis is `setting`, over all of these.
         folds: Which rows were where.
-        settings: Every setting, in the order of the grid.
+        settings: Every setting, in the order of the grid, or as they were drawn.
         monitor: The figure that chooses.
     """
 
-    def __init__(self, sweep: Sweep, folds: Folds, inner: int, monitor: str, mode: str, refit: Refit) -> None:
+    def __init__(
+        self, sweep: Sweep, settings: Sequence[Settings], folds: Folds, inner: int, monitor: str, mode: str,
+        refit: Refit,
+    ) -> None:  # fmt: skip
         self.sweep = sweep
         self.folds = folds
         self.monitor = monitor
-        axes = {name: values for name, values in sweep.axes.items() if name not in ("fold", "inner")}
-        self.settings: tuple[Settings, ...] = tuple(grid_points(axes)[1])
+        self.settings = tuple(settings)
         self._inner = inner
         self._less = sweep.less_is_better(monitor, mode)
         self._refit = refit
@@ -177,7 +180,7 @@ class CrossValidation:
 
     def _number(self, settings: Mapping[str, Any]) -> int:
         if dict(settings) not in self.settings:
-            raise DeepkitValueError(f"the grid has no setting {shown(dict(settings))}. See result.settings.")
+            raise DeepkitValueError(f"there is no setting {shown(dict(settings))}. See result.settings.")
         return self.settings.index(dict(settings))
 
     @property
@@ -265,4 +268,5 @@ class CrossValidation:
 
 
 def _text(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in settings.items()) or "one setting"
+    values = {name: f"{v:.4g}" if isinstance(v, float) else repr(v) for name, v in settings.items()}
+    return ", ".join(f"{name}={value}" for name, value in values.items()) or "one setting"

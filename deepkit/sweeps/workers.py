@@ -14,7 +14,7 @@ import numpy as np
 
 from deepkit.cache import enable_compilation_cache
 from deepkit.layers.layer import Weights
-from deepkit.sweeps.engine import Outcome, Pace, Recipe, Task, member_function, train_group
+from deepkit.sweeps.engine import Outcome, Pace, Recipe, Task, train_group
 from deepkit.sweeps.members import Group, Member, Source, grouped
 from deepkit.sweeps.numbers import describe
 from deepkit.sweeps.widths import trimmed
@@ -118,7 +118,7 @@ def _with_numbers(group: Group, varying: Sequence[int]) -> Group:
         task._replace(values=tuple(task.values[own[p]] if p in own else numbers[p].value for p in varying))
         for task in group.tasks
     ]
-    return Group(group.recipe._replace(numbers=tuple(numbers[place] for place in varying)), tasks)
+    return Group(dataclasses.replace(group.recipe, numbers=tuple(numbers[place] for place in varying)), tasks)
 
 
 def train_whole_group(
@@ -137,10 +137,9 @@ def train_whole_group(
 
 def columns_of(group: Group) -> dict[str, int]:
     """Names of the scalar figures of a group, and their columns in a history row."""
-    _, shapes = member_function(group.recipe)
     columns: dict[str, int] = {}
     position = 0
-    for key, shape in shapes.figures.items():
+    for key, shape in group.recipe.shapes.figures.items():
         if not shape:
             columns[f"dev_{key.removeprefix('val_')}" if key.startswith("val_") else key] = position
         position += math.prod(shape)

@@ -148,8 +148,36 @@ def test_arrays_repeats_and_runs_that_diverge():
         result.test()
     with pytest.raises(DeepkitValueError, match="no inner folds"):
         _ = result.nested
-    with pytest.raises(DeepkitValueError, match="the grid has no setting"):
+    with pytest.raises(DeepkitValueError, match="there is no setting"):
         result.estimate({"learning_rate": 7})
+
+
+@pytest.mark.parametrize("inner", [0, 2])
+def test_settings_that_lie_on_no_grid(inner):
+    space = {"learning_rate": dk.sweeps.LogUniform(1e-4, 0.1), "batch_size": [8, None]}
+    folds = dk.folds(TWO, k=3)
+    sampled = dk.cross_validate(
+        plain, folds, space=space, samples=4, sampling="latin", seeds=2, epochs=2, inner=inner, verbose=0
+    )
+    assert len({setting["learning_rate"] for setting in sampled.settings}) == 4
+    assert len(sampled.sweep) == 4 * 3 * 2 * (inner + 1) and len(sampled.frame()) == 24
+    assert sampled.table()["learning_rate"].tolist() == [setting["learning_rate"] for setting in sampled.settings]
+    # A member stands where its setting and its fold say.
+    number, fold = 2, 1
+    listed = sampled.frame().query(f"learning_rate == {sampled.settings[number]['learning_rate']} and fold == {fold}")
+    np.testing.assert_array_equal(listed["dev_loss"], sampled.array("dev_loss")[number, fold])
+    # The same settings as a list are the same study.
+    again = dk.cross_validate(plain, folds, grid=list(sampled.settings), seeds=2, epochs=2, inner=inner, verbose=0)
+    np.testing.assert_array_equal(again.array("dev_loss"), sampled.array("dev_loss"))
+    assert again.best == sampled.best in sampled.settings
+    assert sampled.model.predict(TWO.x).shape == (100, 3)
+    if inner:
+        assert all(setting in sampled.settings for setting in sampled.nested.settings)
+
+
+def test_a_study_of_folds_says_nothing_by_itself(capsys):
+    dk.cross_validate(plain, dk.folds(TWO, k=2), space={"learning_rate": [0.1, 0.2]}, samples=2, epochs=1)
+    assert len(capsys.readouterr().out.splitlines()) == 1, "the line with the time, and no finding about folds"
 
 
 def test_statistics_from_outside_are_warned_of():
@@ -176,6 +204,9 @@ def test_statistics_from_outside_are_warned_of():
         ({"monitor": "dev_recall"}, "monitor='dev_recall' is no figure of the model"),
         ({"grid": {"fold": [1]}}, "names a part of the folds"),
         ({"grid": {"units": [1]}}, "an axis 'units', but build takes"),
+        ({"grid": [{"inner": 1}]}, "names a part of the folds"),
+        ({"space": {"learning_rate": [0.1]}}, "Say how many to try"),
+        ({"space": {"learning_rate": [0.1]}, "samples": 2, "grid": {}}, "both grid and space"),
         ({"grid": {"learning_rate": []}}, "has no values"),
         ({"inner": 1}, "at least 2 inner folds"),
         ({"limit": 4}, "more than limit=4"),

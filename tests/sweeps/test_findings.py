@@ -117,12 +117,33 @@ def test_batch_sizes_at_equal_epochs_and_at_equal_updates():
     assert not of_kind(swept({"batch_size": [4, 40]}, seeds=1, epochs=40, equal="updates"), "updates")
 
 
-@pytest.mark.parametrize(("values", "speaks"), [([0.0, 1e-6], True), ([0.0, 1e-6, 0.1], False), ([0.0], False)])
-def test_penalty_too_small(values, speaks):
-    found = of_kind(swept({"l2": values}, seeds=1), "penalty")
-    assert bool(found) is speaks
-    if speaks:
-        assert found[0].values["axis"] == "l2" and 0 < found[0].values["share"] < 1e-4
+def test_penalty_too_small():
+    (finding,) = of_kind(swept({"l2": [0.0, 1e-6]}, seeds=1), "penalty")
+    assert "too small to matter: it is at most" in finding.text and "(l2=1e-06)" in finding.text
+    assert finding.values["member"] == 1 and 0 < finding.values["share"] < 1e-4
+    assert not of_kind(swept({"l2": [0.0]}, seeds=1), "penalty")
+
+
+def test_penalty_that_is_part_of_the_losses_compared():
+    result = swept({"l2": [0.0, 1e-6, 0.1]}, seeds=1)
+    (finding,) = of_kind(result, "penalty")
+    kernel = result.member(2).model.params["dense"]["kernel"]
+    share = 0.1 * float((np.asarray(kernel) ** 2).sum()) / result.member(2).figures["loss"]
+    assert "compare their metrics, not their losses" in finding.text
+    assert finding.values == {"share": pytest.approx(share), "member": 2}
+    assert not of_kind(swept({"l2": [0.1]}, seeds=1), "penalty")  # one penalty for all
+
+
+def test_one_of_two_penalties_is_too_small():
+    def kinds(kind, factor):
+        return build(l2=factor if kind == "sum" else factor / 1e6)
+
+    result = dk.sweep(
+        kinds, blobs(), grid={"factor": [0.0, 0.1], "kind": ["sum", "tiny"]}, epochs=20, batch_size=None, verbose=0
+    )
+    small, compared = of_kind(result, "penalty")
+    assert small.text.startswith("With kind=tiny the weight penalty is too small") and small.values["member"] == 3
+    assert compared.values["member"] == 2
 
 
 def test_sizes():
@@ -134,6 +155,21 @@ def test_layers_without_a_nonlinearity_between():
     (finding,) = of_kind(swept({"activation": ["tanh", "linear"]}, seeds=1, epochs=2), "linear layers")
     assert finding.values == {"axis": "activation", "values": ["linear"], "layers": ("dense", "dense_1")}
     assert not of_kind(swept({"activation": ["tanh"]}, seeds=1, epochs=2), "linear layers")
+
+
+def test_momentum_is_a_larger_rate_too():
+    def rolling(momentum, averaging):
+        x = dk.Input(2)
+        model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(x))
+        model.compile(dk.optimizers.SGD(0.1, momentum, averaging=averaging), "binary_crossentropy")
+        return model
+
+    for averaging in (False, True):
+        grid = {"momentum": [0.0, 0.9], "averaging": [averaging]}
+        result = dk.sweep(rolling, blobs(), grid=grid, epochs=2, batch_size=None, verbose=0)
+        found = of_kind(result, "effective rate")
+        assert len(found) == (not averaging)
+    assert not of_kind(swept({"learning_rate": [0.1, 1.0]}, seeds=1, epochs=2), "effective rate")
 
 
 def test_dropout_on_beside_dropout_off():
@@ -183,6 +219,43 @@ def test_constant_regression():
     (finding,) = of_kind(result, "never learned")
     assert (finding.values["runs"], finding.values["dead"], finding.values["constant"]) == (1, 1, 1)
     assert "nearly one value" in finding.text
+
+
+def regression(slope=0.0):
+    """A ReLU unit that a slope below 0 keeps at 0, where x is above 0."""
+    x = dk.Input(1)
+    h = dk.layers.Dense(1, "relu", kernel_initializer=dk.initializers.Constant(slope))(x)
+    model = dk.Model(x, dk.layers.Dense(1, kernel_initializer=dk.initializers.Constant(0.5))(h))
+    model.compile(dk.optimizers.SGD(0.1), "mse", ["pearson_r"])
+    return model
+
+
+def test_metric_without_a_value():
+    x = np.linspace(0.1, 1, 30, dtype="float32")[:, None]
+    result = dk.sweep(regression, (x, x), grid={"slope": [1.0, -1.0]}, seeds=2, epochs=20, batch_size=None, verbose=0)
+    (finding,) = of_kind(result, "undefined")
+    assert {name: finding.values[name] for name in ("figure", "runs", "looked_into", "constant", "dead")} == {
+        "figure": "pearson_r",
+        "runs": 2,
+        "looked_into": 2,
+        "constant": 2,
+        "dead": 2,
+    }
+    assert "by slope: 1 0 %, -1 100 %" in finding.text and "the other 2 runs alone" in finding.text
+
+
+def test_each_run_is_held_against_the_best_constant_of_its_own_rows():
+    """Targets spread ten times as wide with one seed: its loss is high, and far below its own constant's."""
+
+    def rows(seed):
+        x = np.linspace(0.1, 1, 30, dtype="float32")[:, None]
+        return x, (1, 10)[seed] * x
+
+    result = dk.sweep(regression, rows, grid={"slope": [1.0, -1.0]}, seeds=2, epochs=200, batch_size=None, verbose=0)
+    learned, dead = result.array("loss")
+    assert dead[0] < dead[1] / 50 and (learned < dead / 3).all()
+    (finding,) = of_kind(result, "never learned")
+    assert finding.values["runs"] == 2 and "no better than what the best constant has on the same rows" in finding.text
 
 
 def test_not_finite():

@@ -54,6 +54,16 @@ def test_panels_share_their_axes():
     assert panels[0].get_shared_x_axes().joined(panels[0], panels[2])
 
 
+def test_a_panel_per_axis_with_one_vertical_axis():
+    panels = result().plot(["learning_rate", "width", "seed"], "dev_accuracy").axes
+    assert [panel.get_xlabel() for panel in panels] == ["learning rate", "width", "seed"]
+    assert panels[0].get_shared_y_axes().joined(panels[0], panels[2])
+    (line,) = lines_of(panels[1], "median, with the middle half of the runs")
+    assert np.allclose(line.get_ydata(), np.median(result().array("dev_accuracy"), axis=(0, 2)))
+    with pytest.raises(DeepkitValueError, match="2 axes and 2 figures: one of them may be a list"):
+        result().plot(["learning_rate", "width"], ["loss", "accuracy"])
+
+
 def test_map():
     panel, scale = result().plot("learning_rate", "accuracy", y="width").axes
     shown = np.asarray(panel.images[0].get_array())
