@@ -14,6 +14,7 @@ from deepkit.converters import fraction, positive_integer
 from deepkit.graph import Meaning, Spec
 from deepkit.initializers import Initializer
 from deepkit.layers.cell import Cell, States, Step, check_states
+from deepkit.layers.dropping import kept
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
 from deepkit.layers.specs import to_float, weight_dtype
 
@@ -112,8 +113,8 @@ def _dropout(
 ) -> Callable[[jax.Array], jax.Array]:
     if not context.training or rate == 0:
         return lambda x: x
-    kept = jax.random.bernoulli(jax.random.fold_in(context.key_for(cell), number), 1 - rate, shape)
-    return lambda x: jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
+    stays = kept(jax.random.fold_in(context.key_for(cell), number), rate, shape)
+    return lambda x: jnp.where(stays, x / (1 - rate), jnp.zeros_like(x))
 
 
 class SimpleRNNCell(_UnitsCell):

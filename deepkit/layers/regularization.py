@@ -11,6 +11,7 @@ from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import fraction, non_negative_number, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Meaning, Spec
+from deepkit.layers.dropping import kept
 from deepkit.layers.layer import Context, Layer, Weights, require_rank
 from deepkit.layers.specs import floating, to_float
 from deepkit.regularizers import L1L2
@@ -66,9 +67,8 @@ class Dropout(Layer):
 
 def dropped(x: jax.Array, rate: float, key: jax.Array, noise_shape: NoiseShape | None = None) -> jax.Array:
     """`x` with a share of its numbers set to 0 and the others scaled up; one draw per number of `noise_shape`."""
-    kept = jax.random.bernoulli(key, 1 - rate, _mask_shape(x, noise_shape))
     # `where`, not a product: a dropped infinity must not become NaN.
-    return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
+    return jnp.where(kept(key, rate, _mask_shape(x, noise_shape)), x / (1 - rate), jnp.zeros_like(x))
 
 
 def _mask_shape(x: jax.Array, noise_shape: NoiseShape | None) -> tuple[int, ...]:
@@ -180,9 +180,9 @@ class AlphaDropout(Layer):
         x = to_float(x)
         if not context.training or known_to_be(self.rate, 0):
             return x
-        kept = jax.random.bernoulli(context.key_for(self), 1 - self.rate, _mask_shape(x, self.noise_shape))
+        stays = kept(context.key_for(self), self.rate, _mask_shape(x, self.noise_shape))
         a = ((1 - self.rate) * (1 + self.rate * LOWEST_SELU**2)) ** -0.5
-        return a * jnp.where(kept, x, LOWEST_SELU) - a * self.rate * LOWEST_SELU
+        return a * jnp.where(stays, x, LOWEST_SELU) - a * self.rate * LOWEST_SELU
 
 
 class GaussianDropout(Layer):

@@ -62,7 +62,9 @@ class Program:
         """`init(jax.random.key(seed))`, also where a traced function asks; the seed has at most 32 bits."""
         enable_compilation_cache()
         with jax.ensure_compile_time_eval():
-            return self.init(key_of(seed))
+            drawn = self.init(key_of(seed))
+        # In the order of names, as everything is that comes out of a program.
+        return jax.tree.map(lambda array: array, drawn)
 
     def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
         """One pass; see `deepkit.program.forward.Pass`. Its state is a tree again."""

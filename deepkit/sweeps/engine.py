@@ -27,9 +27,9 @@ from deepkit.program.description import Number
 from deepkit.program.objective import Batch
 from deepkit.program.program import combine, partition
 from deepkit.sweeps.numbers import turned
-from deepkit.sweeps.widths import masks
+from deepkit.sweeps.widths import masks, seconds_of
 from deepkit.training.arguments import rows_at_once
-from deepkit.training.resident import advance_function, batch_shapes
+from deepkit.training.resident import batch_shapes, whole_epochs_function
 from deepkit.training.steps import Shapes, Steps
 from deepkit.training.transitions import Transition
 
@@ -39,6 +39,8 @@ VISIT_SECONDS = 0.3
 """Aim for the time between two visits to the host: for the progress line and Ctrl-C."""
 TILE_BYTES = 2**25
 """Memory for what one tile hands back."""
+WORTH_OPTIMISING = 0.3
+"""Seconds of work from which on a program is optimised at once: one compiled in haste may take eight times as long."""
 WORTH_TRYING = 4.0
 """Another form is tried where what is left to do takes so many times as long as it takes to compile."""
 OPTIMISING = 3.0
@@ -140,6 +142,11 @@ class Recipe:
         return self.model._require_trainer("sweep").steps(self.transitions)
 
     @property
+    def rows(self) -> int:
+        """Rows of training."""
+        return self.shared.rows.inputs[0].shape[0]
+
+    @property
     def with_rate(self) -> bool:
         """Whether the learning rate is a figure."""
         return any(transition.REPORTS_RATE for transition in self.transitions)
@@ -162,11 +169,11 @@ def _member_function(recipe: Recipe) -> Member:
                 params, state = own.weights
                 present = partition(masks(own.sizes, program.shapes()[0]), steps.trainable)[0]
                 mine = Steps(steps.objective, optimizer, steps.trainable, steps.transitions, present)
-            advance = advance_function(mine, recipe.batch_size, recipe.shuffle, measured, recipe.with_rate)
+            train = whole_epochs_function(mine, recipe.batch_size, recipe.shuffle, measured, recipe.with_rate)
             carried = steps.fresh(partition(params, steps.trainable)[0])
             rate = jnp.float32(0.0 if optimizer.scheduled else optimizer.learning_rate)
             s = steps.begin((params, state), carried, seed, rate, shapes, capacity=recipe.epochs)
-            s = advance(s, own.rows, own.validation, np.int32(recipe.epochs), np.int32(0))
+            s = train(s, own.rows, own.validation, recipe.epochs)
             trained = optimizer.averaged(s.optimizer, s.trained)
             return Outcome(combine(trained, s.frozen), s.state, s.history, s.epoch, s.memories)
 
@@ -284,7 +291,7 @@ def train_group(
     best: Program | None = None
     pace: Pace | None = None
     with ThreadPoolExecutor(_workers()) as pool:
-        for candidate, hasty in _forms(width):
+        for candidate, hasty in _forms(recipe, len(tasks), width):
             if not waiting or (best is not None and candidate > len(waiting)):
                 break
             if pace is not None:
@@ -314,11 +321,14 @@ def train_group(
             yield from _spread(best, waiting, pool, pace.seconds_per_member)
 
 
-def _forms(width: int | None) -> list[tuple[int, bool]]:
+def _forms(recipe: Recipe, members: int, width: int | None) -> list[tuple[int, bool]]:
     """What is tried: members side by side, and whether the compiler is to hurry."""
     if width is not None:
         return [(width, False)]
-    hasty = [(1, True)] if jax.default_backend() == "cpu" else []
+    rows, steps = recipe.rows, -(-recipe.rows // recipe.batch_size)
+    weights = recipe.model.count_params()
+    seconds = members * recipe.epochs * seconds_of(weights, rows, steps)
+    hasty = [(1, True)] if jax.default_backend() == "cpu" and seconds < WORTH_OPTIMISING else []
     return hasty + [(candidate, False) for candidate in WIDTHS]
 
 

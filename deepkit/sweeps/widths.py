@@ -26,6 +26,8 @@ COMPILE_SECONDS = 0.6
 """What a program of a small model takes to compile, about."""
 OPERATIONS_PER_SECOND = 1e10
 """What one core adds and multiplies in matrix products of such sizes, about."""
+SECONDS_PER_STEP = 1e-5
+"""What a step takes of a model that has next to no weights, about."""
 WHOLE_ROW = (activations.softmax, activations.log_softmax, activations.glu)
 """Activations that look at all units at once."""
 SUMS = (type(None), regularizers.L1, regularizers.L2, regularizers.L1L2)
@@ -122,8 +124,7 @@ def shelves(
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(order) + 1):
         widest = widths[order[end - 1]]
-        # Two operations per weight and row on the way there, four on the way back.
-        seconds_of_one = 6.0 * weights[order[end - 1]] * rows / OPERATIONS_PER_SECOND
+        seconds_of_one = seconds_of(weights[order[end - 1]], rows, 0)
         choices = []
         trained = 0
         for begin in range(end - 1, -1, -1):
@@ -138,6 +139,12 @@ def shelves(
         found.append(order[begin:end])
         end = begin
     return found[::-1]
+
+
+def seconds_of(weights: int, rows: int, steps: int) -> float:
+    """What training takes, roughly: so many rows, in so many steps."""
+    # Two operations per weight and row on the way there, four on the way back.
+    return 6.0 * weights * rows / OPERATIONS_PER_SECOND + steps * SECONDS_PER_STEP
 
 
 def padded(weights: Any, shapes: Any) -> Any:

@@ -69,6 +69,34 @@ def advance_function(
     return advance
 
 
+def whole_epochs_function(
+    steps: Steps, batch_size: int, shuffle: bool, validation_batch_size: int, with_rate: bool
+) -> Callable[[TrainState, Batch, Batch | None, int], TrainState]:
+    """`train(state, rows, validation, epochs) -> state`, pure: `advance` to the end of so many epochs, from the
+    beginning of one. Nobody can stop it within an epoch, which spares a small model a third of its time.
+    """
+
+    def train(s: TrainState, rows: Batch, validation: Batch | None, epochs: int) -> TrainState:
+        count = rows.inputs[0].shape[0]
+        batches = -(-count // batch_size)
+
+        def one_epoch(s: TrainState) -> TrainState:
+            if batches == 1:
+                s = steps.train_batch(s, rows)
+            else:
+                order = _order(order_key(s), count, batches * batch_size, shuffle)
+                s = jax.lax.while_loop(
+                    lambda s: s.step < batches,
+                    lambda s: steps.train_batch(s, _gather(rows, order, s.step, batch_size)),
+                    s,
+                )
+            return steps.end_epoch(s, validation, validation_batch_size, with_rate)
+
+        return jax.lax.while_loop(lambda s: ~s.stop & (s.epoch < epochs), one_epoch, s)
+
+    return train
+
+
 def _order(key: jax.Array, count: int, length: int, shuffle: bool) -> jax.Array:
     """Row numbers of an epoch in the order of training; filled up to whole batches with row 0, which is masked.
 
