@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,14 +17,20 @@ def describe(model: Any) -> Description:
     return description.describe(model.graph, trainer.optimizer, trainer.heads)
 
 
+_TURNING = threading.RLock()
+
+
 @contextmanager
 def turned(numbers: Sequence[Number], values: Sequence[Any]) -> Iterator[None]:
-    """While this lasts, the declarations hold these values, which may be traced; what was there comes back."""
-    before = [getattr(number.owner, number.field) for number in numbers]
-    try:
-        for number, value in zip(numbers, values, strict=True):
-            number.put(value)
-        yield
-    finally:
-        for number, value in zip(numbers, before, strict=True):
-            object.__setattr__(number.owner, number.field, value)
+    """While this lasts, the declarations hold these values, which may be traced; what was there comes back. One thread
+    at a time: models may share declarations.
+    """
+    with _TURNING:
+        before = [getattr(number.owner, number.field) for number in numbers]
+        try:
+            for number, value in zip(numbers, values, strict=True):
+                number.put(value)
+            yield
+        finally:
+            for number, value in zip(numbers, before, strict=True):
+                object.__setattr__(number.owner, number.field, value)

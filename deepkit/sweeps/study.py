@@ -18,6 +18,7 @@ import numpy as np
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown, warn
 from deepkit.sweeps.engine import Pace
+from deepkit.sweeps.devices import on_devices
 from deepkit.sweeps.executors import Tiles, check_executor, spread
 from deepkit.sweeps.findings import say
 from deepkit.sweeps.identity import identity
@@ -61,7 +62,8 @@ def sweep(
     momenta, penalties, dropout, noise, seeds, drawn data) are arguments of one compiled program; structure (depth,
     activations, optimizers, batch sizes) makes groups of members that compile once each. Hidden widths of Dense layers
     share a program, filled up with zeros, where that is exact and saves time. Whether the members of a group run side
-    by side or one after another, on how many cores, is measured on the first ones.
+    by side or one after another, on how many cores, is measured on the first ones. Where there are several local
+    devices, groups are spread over them.
 
     A member equals the same model trained alone, `build(**settings).fit(…, seed=seed)`, within the rounding of float32.
 
@@ -281,14 +283,24 @@ def _here(
     groups: Sequence[Group], done: frozenset[int], width: int | None, paces: list[Pace]
 ) -> Iterator[Finished | Failed]:
     """Every member that is not done, trained in this process."""
-    for group in groups:
-        waiting = {task.member: task for task in group.tasks if task.member not in done}
+    left = [Group(g.recipe, [task for task in g.tasks if task.member not in done]) for g in groups]
+    left = [group for group in left if group.tasks]
+
+    def train(group: Group) -> Iterator[Finished | Failed]:
+        waiting = {task.member for task in group.tasks}
         try:
-            for finished in train_whole_group(group, list(waiting.values()), width, paces) if waiting else ():
-                del waiting[finished.member]
+            for finished in train_whole_group(group, group.tasks, width, paces):
+                waiting.remove(finished.member)
                 yield finished
         except jax.errors.JaxRuntimeError as error:  # out of memory, mostly: the other groups go on
-            yield from (Failed(number, f"{type(error).__name__}: {error}") for number in waiting)
+            yield from (Failed(number, f"{type(error).__name__}: {error}") for number in sorted(waiting))
+
+    devices = jax.local_devices()
+    if len(devices) > 1:
+        yield from on_devices(left, devices, train)
+        return
+    for group in left:
+        yield from train(group)
 
 
 def _line(verbose: Any, total: int, before: int) -> Callable[[int], None]:
