@@ -56,9 +56,11 @@ class BinaryCrossentropy(Loss):
         """The same with p = sigmoid(logits)."""
         y, logits = self._matched(y_true, logits)
         y = self._smooth(y)
-        # −y·ln p − (1−y)·ln(1−p) with one exponential and one logarithm; optax's takes two of each, and in a small
-        # model they are half of the time.
-        values = jnp.maximum(logits, 0) - logits * y + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+        # One exponential and one logarithm; optax's takes two of each, and in a small model they are half of the time.
+        # Products, because the slopes of `maximum` and `abs` at 0, both 0 in JAX, would make up a wrong one.
+        positive = (logits >= 0).astype(logits.dtype)
+        magnitude = logits * (2 * positive - 1)
+        values = logits * (positive - y) + jnp.log1p(jnp.exp(-magnitude))
         if not known_to_be(self.positive_weight, 1):
             values = values - (self.positive_weight - 1) * y * jax.nn.log_sigmoid(logits)
         return jnp.mean(values, axis=-1)

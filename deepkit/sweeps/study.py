@@ -17,8 +17,8 @@ import numpy as np
 
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown, warn
-from deepkit.sweeps.engine import Pace
 from deepkit.sweeps.devices import on_devices
+from deepkit.sweeps.engine import Pace
 from deepkit.sweeps.executors import Tiles, check_executor, spread
 from deepkit.sweeps.findings import say
 from deepkit.sweeps.identity import identity

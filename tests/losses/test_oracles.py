@@ -217,3 +217,12 @@ def test_pinball_costs():
 def test_by_hand(loss, y, p, expected):
     value = losses.get(loss)(np.array([y], np.float32), np.array([p], np.float32))
     assert float(value) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-90.0, -3.0, -1e-30, 0.0, 1e-30, 3.0, 90.0])
+def test_the_slope_of_binary_crossentropy_is_p_minus_y(logit):
+    """Everywhere, also where the stable formula has its seam."""
+    loss = losses.BinaryCrossentropy(from_logits=True)
+    for y in (0.0, 0.3, 1.0):
+        slope = jax.grad(lambda z, y=y: loss.values_from_logits(jnp.array([[y]]), z)[0])(jnp.array([[logit]]))
+        np.testing.assert_allclose(slope[0, 0], jax.nn.sigmoid(logit) - y, rtol=1e-6, atol=1e-7)
