@@ -2,7 +2,8 @@
 
     python benchmarks/architectures_work.py sweep|one_by_one
 
-4 to 100 units by threes, 1 to 5 hidden layers, three blobs, 100 epochs in batches of 16. `one_by_one` fits every twelfth architecture and extrapolates. Both without a compilation cache.
+4 to 100 units by threes, 1 to 5 hidden layers, three blobs, 100 epochs in batches of 16. `one_by_one`
+fits every twelfth architecture and extrapolates. Both without a compilation cache.
 """
 
 from __future__ import annotations
