@@ -8,7 +8,7 @@ from reporting import arguments, beside, keep
 import deepkit as dk
 
 SEEDS = range(3)
-DEPTH, WIDTH, EPOCHS = 100, 16, 120
+DEPTH, WIDTH, EPOCHS = 100, 16, 80
 
 
 def deep(around: bool) -> dk.Model:

@@ -1,6 +1,6 @@
 """C3. Two blobs, one hidden unit, 40 learning rates × 50 seeds: 2000 models of two kinds, which a mean would hide.
 
-The quick setting trains the 2000 models for 150 epochs each, the full one for the course's 500.
+The quick setting trains the 2000 models for 100 epochs each, the full one for the course's 500.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def network(learning_rate: float = 0.01) -> dk.Model:
 def main() -> None:
     options = arguments(__doc__, full=True)
     x, y = qwerties()
-    epochs = 500 if options.full else 150
+    epochs = 500 if options.full else 100
     result = dk.sweep(
         network, (x, y), grid={"learning_rate": RATES}, seeds=SEEDS, epochs=epochs, batch_size=None
     )  # prints by itself how many never learned, and why

@@ -2,7 +2,7 @@
 
     python examples/d03_linear_classifiers.py [--full]
 
-Quick: 4,000 images, 15 epochs. --full: all 50,000, 60 epochs.
+Quick: 2,500 images, 12 epochs. --full: all 50,000, 60 epochs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def templates(kernel: np.ndarray) -> np.ndarray:
 def main() -> None:
     options = arguments(__doc__, full=True)
     train, test = dk.datasets.load_cifar10()
-    images, epochs = (50_000, 60) if options.full else (4_000, 15)
+    images, epochs = (50_000, 60) if options.full else (2_500, 12)
     x, y = train.x[:images], train.y[:images]
     x_test, y_test = test.x, test.y
     majority = np.bincount(y_test).max() / len(y_test)

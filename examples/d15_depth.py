@@ -68,7 +68,7 @@ def main() -> None:
             "residual 56 trains better than plain 56", bool(errors["residual 56"][-1] < errors["plain 56"][-1]), True
         )
 
-    epochs = 10 if options.full else 3
+    epochs = 10 if options.full else 2
     runs = {
         "ReLU": (small(), dk.optimizers.Adam(0.001)),
         "tanh": (small("tanh"), dk.optimizers.Adam(0.001)),

@@ -2,7 +2,7 @@
 
     python examples/d17_character_rnn.py [--full]
 
-Quick: 64 units, 300 iterations. --full: 256 units, 2,000 iterations (some minutes on two cores).
+Quick: 64 units, 200 iterations. --full: 256 units, 2,000 iterations (some minutes on two cores).
 
 Training sees whole sequences. Writing goes one character at a time: a second model over the same layers takes one
 character and the states, and gives back the new states. Nothing is kept inside; whoever calls it carries the states.
@@ -82,8 +82,8 @@ def main() -> None:
     hello()
 
     units, steps, chunk = (256, 64, 100) if options.full else (64, 32, 50)
-    iterations = 2000 if options.full else 300
-    show = (100, 500, 1000, 2000) if options.full else (100, 300)
+    iterations = 2000 if options.full else 200
+    show = (100, 500, 1000, 2000) if options.full else (100, 200)
     text = dk.datasets.load_shakespeare()
     x, y = text.sequences(steps)
     rows = np.random.default_rng(0).permutation(len(x) * 9 // 10)  # the last tenth of the plays is not seen
