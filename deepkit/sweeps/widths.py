@@ -22,7 +22,7 @@ from deepkit.layers.layer import Weights
 from deepkit.program.description import Number
 from deepkit.sweeps.numbers import describe, turned
 
-COMPILE_SECONDS = 0.6
+COMPILE_SECONDS = 1.5
 """What a program of a small model takes to compile, about."""
 OPERATIONS_PER_SECOND = 1e10
 """What one core adds and multiplies in matrix products of such sizes, about."""
