@@ -69,6 +69,8 @@ def main() -> None:
         below.set(xlabel="batch size", xscale="log", yscale="log")
         below.set_xticks(sizes, list(map(str, sizes)), minor=False)
         below.set_xticks([], minor=True)
+        for set_formatter in (below.yaxis.set_major_formatter, below.yaxis.set_minor_formatter):
+            set_formatter("{x:g}")
     panels[0, 0].set_ylabel("accuracy on unseen rows")
     panels[1, 0].set_ylabel("ms per model and epoch")
     figure.suptitle("What small batches gain is updates")
