@@ -68,16 +68,21 @@ def split(key: jax.Array, count: int) -> jax.Array | list[jax.Array]:
         return jax.random.split(key, count)
     longer = 16 if count <= 16 else 1 << (count - 1).bit_length()
     keys = np.asarray(_row("split", longer)(_numbers(key)))[:count]
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return [jax.random.wrap_key_data(numbers) if typed else jax.device_put(numbers) for numbers in keys]
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return list(map(jax.device_put, keys))
+    return [jax.random.wrap_key_data(numbers, impl="threefry2x32") for numbers in keys]
 
 
-def drawn_once(function: Callable[[jax.Array], Any], key: jax.Array) -> Any:
-    """`function(key)`, in one program unless it is already part of one."""
-    if _traced(key):
-        return function(key)
-    hasty = jax.default_backend() == "cpu" and _size(jax.eval_shape(function, key)) < WORTH_OPTIMISING
-    return jax.jit(function, compiler_options=HASTY if hasty else None)(key)
+def drawn_once(function: Callable[..., Any], key: jax.Array, *static: Any) -> Any:
+    """`function(key, *static)`, in one program unless it is already part of one. JAX knows the program again where the
+    function is the same one.
+    """
+    if _traced(key, *static):
+        return function(key, *static)
+    size = _size(jax.eval_shape(lambda key: function(key, *static), key))
+    hasty = jax.default_backend() == "cpu" and size < WORTH_OPTIMISING
+    places = tuple(range(1, len(static) + 1))
+    return jax.jit(function, static_argnums=places, compiler_options=HASTY if hasty else None)(key, *static)
 
 
 def _normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
@@ -93,7 +98,7 @@ def _drawn(kind: Callable[..., jax.Array], key: jax.Array, shape: Any, dtype: An
     if _traced(key, *parameters):
         return kind(key, shape, dtype, *parameters)
     if not _depends_on_place(key) or size > ROWS[-1]:
-        return drawn_once(lambda key: kind(key, shape, dtype, *parameters), key)
+        return drawn_once(kind, key, tuple(shape), dtype, *parameters)
     row = _row(kind, next(length for length in ROWS if size <= length), np.dtype(dtype).name)
     values = row(_numbers(key), *(np.asarray(parameter, dtype) for parameter in parameters))
     return jax.device_put(np.asarray(values)[:size].reshape(shape))

@@ -93,4 +93,8 @@ class Orthogonal(Initializer):
                 f"{self!r} needs an array of at least two axes, got shape {tuple(shape)}. "
                 "Use it for kernels, and Zeros, Ones or Constant for biases."
             )
-        return drawn_once(lambda key: jax.nn.initializers.orthogonal(self.gain)(key, shape, dtype), key)
+        return drawn_once(_orthogonal, key, tuple(shape), dtype, self.gain)
+
+
+def _orthogonal(key: jax.Array, shape: tuple[int, ...], dtype: Any, gain: Any) -> jax.Array:
+    return jax.nn.initializers.orthogonal(gain)(key, shape, dtype)

@@ -56,8 +56,8 @@ class BinaryCrossentropy(Loss):
         """The same with p = sigmoid(logits)."""
         y, logits = self._matched(y_true, logits)
         y = self._smooth(y)
-        # One exponential and one logarithm; optax's takes two of each, and in a small model they are half of the time.
-        # Products, because the slopes of `maximum` and `abs` at 0, both 0 in JAX, would make up a wrong one.
+        # One exponential and one logarithm; optax's takes two of each, in a small model a third of the time. Products,
+        # because the slopes of `maximum` and `abs` at 0, both 0 in JAX, would make up a wrong one.
         positive = (logits >= 0).astype(logits.dtype)
         magnitude = logits * (2 * positive - 1)
         values = logits * (positive - y) + jnp.log1p(jnp.exp(-magnitude))

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from deepkit.sweeps.members import Group
+from deepkit.sweeps.numbers import as_declared
 from deepkit.sweeps.workers import Failed, Finished
 
 
@@ -70,4 +71,7 @@ def _divided(groups: Sequence[Group], devices: int) -> Iterator[Group]:
 
 def _moved(group: Group, device: Any) -> Group:
     recipe = dataclasses.replace(group.recipe, shared=jax.device_put(group.recipe.shared, device))
+    # Another thread may be tracing another part of the group, with numbers turned in the declarations of both.
+    with as_declared():
+        recipe.prepare()
     return Group(recipe, group.tasks)

@@ -26,7 +26,7 @@ from deepkit.layers.layer import Weights
 from deepkit.program.description import Number
 from deepkit.program.objective import Batch
 from deepkit.program.program import combine, partition
-from deepkit.sweeps.numbers import turned
+from deepkit.sweeps.numbers import as_declared, turned
 from deepkit.sweeps.widths import masks, seconds_of
 from deepkit.training.arguments import rows_at_once
 from deepkit.training.resident import batch_shapes, whole_epochs_function
@@ -135,6 +135,10 @@ class Recipe:
     def member(self) -> Member:
         """`member(seed, values, own) -> Outcome`, pure; traced once, for however many programs."""
         return jax.jit(_member_function(self), inline=True)
+
+    def prepare(self) -> None:
+        """Look up what the member is made of; it is traced later."""
+        _ = self.member
 
     @functools.cached_property
     def steps(self) -> Steps:
@@ -245,7 +249,8 @@ class Program:
         ]
         own = self._recipe.shared
         if self._recipe.differ:
-            each = [task.own() for task in tasks if task.own is not None]
+            with as_declared():
+                each = [task.own() for task in tasks if task.own is not None]
             each += [each[-1]] * (len(filled) - len(each))
             stacks = {name: _stacked([getattr(one, name) for one in each], lead) for name in self._recipe.differ}
             own = own._replace(**stacks)

@@ -48,9 +48,9 @@ def identity(
             if "rows" in recipe.differ and task.own is not None:
                 which = str([members[task.member].settings[name] for name in data_axes])
                 data = drawn[which] = drawn.get(which) or digest_of(task.own()[:2])
-            model = accounts.setdefault(id(task.model), "") or account(task.model)
-            accounts[id(task.model)] = model
-            program = _digest(f"{model}\n{how}\n{task.values}".encode())
+            if id(task.model) not in accounts:
+                accounts[id(task.model)] = account(task.model)
+            program = _digest(f"{accounts[id(task.model)]}\n{how}\n{task.values}".encode())
             runs[place] = [recipe.batch_size, recipe.epochs, program, data]
     return {
         "axes": {name: [written(value) for value in values] for name, values in axes.items()},

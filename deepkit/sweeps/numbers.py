@@ -21,6 +21,13 @@ _TURNING = threading.RLock()
 
 
 @contextmanager
+def as_declared() -> Iterator[None]:
+    """While this lasts, no thread has turned a number: what is read off a declaration is what was declared."""
+    with _TURNING:
+        yield
+
+
+@contextmanager
 def turned(numbers: Sequence[Number], values: Sequence[Any]) -> Iterator[None]:
     """While this lasts, the declarations hold these values, which may be traced; what was there comes back. One thread
     at a time: models may share declarations.

@@ -49,7 +49,8 @@ class Outline(NamedTuple):
 def outline_of(model: Any) -> Outline | None:
     """The outline of a compiled model whose losses are resolved; `None` if no width of it can be padded."""
     optimizer = model._require_trainer("sweep").optimizer
-    if type(optimizer) not in BY_ITSELF:
+    # A layer that stands in a sub-model as well may be read there by others.
+    if type(optimizer) not in BY_ITSELF or model.program.aliases:
         return None
     free = _free(model.graph)
     if not free:

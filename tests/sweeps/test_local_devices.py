@@ -21,10 +21,13 @@ def counted(self, tasks):
 
 engine.Program.run = counted
 
-def build(rate, activation):
+def build(rate, activation, units=6):
     x = dk.Input(4)
-    model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(dk.layers.Dense(6, activation)(x)))
-    model.compile(dk.optimizers.SGD(rate), "bce", ["accuracy"])
+    # Numbers of several kinds, so that parts of one group on several devices turn them at the same time.
+    start = dk.initializers.VarianceScaling(1 + rate)
+    h = dk.layers.Dense(units, activation, kernel_initializer=start)(x)
+    model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(h))
+    model.compile(dk.optimizers.SGD(rate), dk.losses.BinaryCrossentropy(label_smoothing=rate), ["accuracy"])
     return model
 
 def drawn(seed):
@@ -38,7 +41,7 @@ def fails(rate):
 
 grid = {"rate": [0.01, 0.1, 0.3], "activation": ["relu", "tanh"]}
 few = dk.sweep(build, drawn(0), grid=grid, seeds=4, epochs=5, width=1, verbose=0)
-own = dk.sweep(build, drawn, grid=grid, seeds=2, epochs=2, batch_size=8, width=1, verbose=0)
+own = dk.sweep(build, drawn, grid={**grid, "units": [3, 5]}, seeds=2, epochs=2, batch_size=8, width=1, verbose=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     failed = dk.sweep(fails, drawn(0), grid={"rate": [0.1, 0.3]}, seeds=3, epochs=1, verbose=0)

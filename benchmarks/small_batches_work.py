@@ -1,7 +1,7 @@
 """Studies in mini-batches of 16: many small models in `dk.sweep`, beside the loop that a course writes in PyTorch.
 
-    python benchmarks/sweep_work.py momentum|doughnuts deepkit|torch [seeds]
-    python benchmarks/sweep_work.py momentum|doughnuts both PYTHON [seeds]
+    python benchmarks/small_batches_work.py momentum|doughnuts deepkit|torch [seeds]
+    python benchmarks/small_batches_work.py momentum|doughnuts both PYTHON [seeds]
 
 `momentum`: 900 points, 2→8→8→3, 5 momenta × 2 forms × seeds (20), 50 epochs. `doughnuts`: 400 points, 2→128→128→1, 10
 dropout rates × seeds (1), 1,000 epochs. Of the rows, 80 % are trained on; both accuracies are taken in every epoch.

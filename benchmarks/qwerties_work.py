@@ -1,6 +1,6 @@
 """One process of the qwerties study (2→1→1, SGD, full batches of 200 rows, accuracy every epoch); a line of JSON.
 
-    python benchmarks/sweeps_work.py deepkit|hand|torch [rates] [seeds] [epochs]
+    python benchmarks/qwerties_work.py deepkit|hand|torch [rates] [seeds] [epochs]
 
 `deepkit`: `dk.sweep`, compilation included, and per model without. `hand`: the same written by hand in JAX, one after
 another and side by side in chunks, without compilation. `torch`: the loop that a course writes, for 20 of the models.
