@@ -70,7 +70,10 @@ def _divided(groups: Sequence[Group], devices: int) -> Iterator[Group]:
 
 
 def _moved(group: Group, device: Any) -> Group:
-    recipe = dataclasses.replace(group.recipe, shared=jax.device_put(group.recipe.shared, device))
+    shared, differ = group.recipe.shared, group.recipe.differ
+    # What every member has its own of is an example here, or only shapes.
+    common = {name: getattr(shared, name) for name in shared._fields if name not in differ}
+    recipe = dataclasses.replace(group.recipe, shared=shared._replace(**jax.device_put(common, device)))
     # Another thread may be tracing another part of the group, with numbers turned in the declarations of both.
     with as_declared():
         recipe.prepare()
