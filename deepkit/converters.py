@@ -70,6 +70,13 @@ def fraction(value: Any) -> float:
     return float(value)
 
 
+def share(value: Any) -> float:
+    """A number in [0, 1], both ends included."""
+    if non_negative_number(value) > 1:
+        raise DeepkitValueError("expected a number from 0 to 1.")
+    return float(value)
+
+
 def optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`None`, or what `convert` accepts."""
 

@@ -81,3 +81,61 @@ def test_nothing_in_common():
         classifier(2).copy_weights(other)
     with pytest.raises(DeepkitTypeError, match="load_weights"):
         classifier(2).copy_weights("weights.npz")
+
+
+def sequence_model(layer):
+    x = dk.Input((4, 3))
+    model = dk.Model(x, dk.layers.Dense(2)(layer(x)))
+    model.compile(dk.optimizers.SGD(0.1), "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "frozen", "moving"),
+    [
+        (lambda: dk.layers.TimeDistributed(dk.layers.Dense(3, trainable=False)), ["layer"], []),
+        (lambda: dk.layers.RNN([dk.layers.LSTMCell(2, trainable=False), dk.layers.GRUCell(2)]), ["cell_0"], ["cell_1"]),
+        (
+            lambda: dk.layers.Bidirectional(
+                dk.layers.SimpleRNN(2, trainable=False), backward_layer=dk.layers.SimpleRNN(2, go_backwards=True)
+            ),
+            ["forward_layer"],
+            ["backward_layer"],
+        ),
+        (lambda: dk.layers.SpectralNormalization(dk.layers.Dense(2, trainable=False)), ["layer"], []),
+    ],
+    ids=["every step", "stacked cells", "two directions", "spectral"],
+)
+def test_a_frozen_layer_inside_another_stands_still(make, frozen, moving):
+    model = sequence_model(make())
+    name = next(iter(model.params))
+    branch = model.params[name].get("cell", model.params[name])
+    before = {part: {k: np.asarray(v) for k, v in branch[part].items()} for part in (*frozen, *moving)}
+    x = rng.normal(size=(8, 4, 3)).astype("float32")
+    y = np.ones((8, *model.predict(x).shape[1:]), "float32")
+    model.fit(x, y, epochs=1, verbose=0)
+    after = model.params[name].get("cell", model.params[name])
+    for part, arrays in before.items():
+        for key, array in arrays.items():
+            assert np.array_equal(after[part][key], array) is (part in frozen), (part, key)
+    assert sum(dk.inspect.summary_frame(model)["frozen"]) == sum(
+        a.size for part in frozen for a in before[part].values()
+    )
+
+
+def test_freezing_a_wrapper_freezes_what_is_in_it_and_thaws_it_again():
+    norm = dk.layers.BatchNormalization()
+    model = sequence_model(dk.layers.TimeDistributed(norm))
+    layer = model.get_layer("time_distributed")
+    layer.trainable = False
+    assert norm.trainable is False
+    x = rng.normal(3, size=(8, 4, 3)).astype("float32")
+    model.fit(x, x[..., :2], epochs=1, verbose=0)
+    np.testing.assert_array_equal(model.weights()[1]["time_distributed"]["layer"]["moving_mean"], np.zeros(3))
+    layer.trainable = True
+    model.fit(x, x[..., :2], epochs=2, initial_epoch=1, verbose=0)
+    assert (np.asarray(model.weights()[1]["time_distributed"]["layer"]["moving_mean"]) > 0).all()
+
+    both = sequence_model(dk.layers.Bidirectional(dk.layers.GRU(2)))
+    both.layers[0].layer.trainable = False  # The backward layer is its mirror image.
+    assert dk.inspect.summary_frame(both)["trainable"].sum() == 2 * 4 + 2

@@ -46,6 +46,7 @@ from deepkit.layers.convolution_depthwise import DepthwiseConv1D, DepthwiseConv2
 from deepkit.layers.convolution_recurrent import ConvLSTM2D
 from deepkit.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from deepkit.layers.dense import Dense
+from deepkit.layers.drop_path import DropPathAverage
 from deepkit.layers.einsum_dense import EinsumDense
 from deepkit.layers.embedding import Embedding
 from deepkit.layers.flax import Flax
@@ -178,6 +179,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Discretization",
     "Dot",
+    "DropPathAverage",
     "Dropout",
     "EinsumDense",
     "Embedding",
@@ -303,6 +305,7 @@ NAMES: dict[str, type[Layer]] = {
         DepthwiseConv2D,
         Discretization,
         Dot,
+        DropPathAverage,
         Dropout,
         ELU,
         EinsumDense,

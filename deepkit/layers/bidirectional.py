@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
@@ -78,9 +77,9 @@ class Bidirectional(Wrapper):
                     f"Bidirectional: layer has {name}={mine}, backward_layer {name}={its}. Give both the same."
                 )
 
-    @functools.cached_property
+    @property
     def directions(self) -> tuple[Any, Any]:
-        """The two layers as they are run."""
+        """The two layers as they are run, frozen or not as they are now."""
         backward = self.backward_layer or self.layer.replace(go_backwards=not self.layer.go_backwards)
         zeros = self.layer.return_sequences
         return self.layer.replace(zero_output_for_mask=zeros), backward.replace(zero_output_for_mask=zeros)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from typing import Any, ClassVar, Self
 
 import jax
@@ -62,12 +63,19 @@ class Context:
 
     def key_for(self, layer: Layer) -> jax.Array:
         """A key of this call's own, or an error that names the layer that needs one."""
+        return jax.random.fold_in(self._key(layer), self.call_number)
+
+    def common_key_for(self, layer: Layer, purpose: str) -> jax.Array:
+        """A key that all calls of this pass have in common which ask for it by the same purpose."""
+        return jax.random.fold_in(self._key(layer), zlib.crc32(purpose.encode()))
+
+    def _key(self, layer: Layer) -> jax.Array:
         if self.rng is None:
             raise DeepkitValueError(
                 f"{layer.label} draws random numbers in training, but no key was given. "
                 "Pass one: model.apply(variables, x, training=True, rng=jax.random.key(0))."
             )
-        return jax.random.fold_in(self.rng, self.call_number)
+        return self.rng
 
 
 class Layer(Configurable):
@@ -92,7 +100,8 @@ class Layer(Configurable):
 
     Args:
         name: Key in the parameter tree; by default the class in snake case, numbered.
-        trainable: `False` freezes every parameter of the layer. May be set later; the next `fit` heeds it.
+        trainable: `False` freezes every parameter of the layer. May be set later, also for all layers inside this one;
+            the next `fit` heeds it.
     """
 
     BY_VALUE: ClassVar[bool] = False
@@ -168,8 +177,17 @@ class Layer(Configurable):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "given_name":
             self.holder.name = value
-        else:
-            super().__setattr__(name, value)
+            return
+        declared = getattr(self, "_sealed", False)
+        super().__setattr__(name, value)
+        if name == "trainable" and declared:
+            # As in Keras; a frozen batch normalisation must know that it stands still.
+            for layer in self.inner_layers():
+                layer.trainable = value
+
+    def inner_layers(self) -> list[Layer]:
+        """The layers that this one is made of, if it is."""
+        return []
 
     @from_user_line
     def __call__(self, *inputs: Any) -> Any:

@@ -23,10 +23,10 @@ class BatchNormalization(Layer):
     In training they are those of the batch, and the moving averages follow them:
     `moving ← momentum · moving + (1 − momentum) · batch`. In prediction they are the moving averages. The
     variance is biased (divided by the number of rows), in both places, as in Keras; PyTorch's moving variance
-    is unbiased and its momentum is `1 − momentum`. Rows that only fill up the last batch count nowhere. With
-    `trainable=False` the layer uses the moving averages in training too, and leaves them as they are. Shape
-    as the input; statistics are taken in float32 at least. Keras's `synchronized` is left out: one program
-    sees the whole batch on however many devices.
+    is unbiased and its momentum is `1 − momentum`. Rows that only fill up the last batch count nowhere, nor do the
+    steps of a sequence that its mask leaves out. With `trainable=False` the layer uses the moving averages in training
+    too, and leaves them as they are. Shape as the input; statistics are taken in float32 at least. Keras's
+    `synchronized` is left out: one program sees the whole batch on however many devices.
 
     Args:
         axis: The axis of the features, counted with the batch.
@@ -77,7 +77,9 @@ class BatchNormalization(Layer):
         mean, variance = weights["moving_mean"], weights["moving_variance"]
         updates: Weights = {}
         if context.training and self.trainable:
-            values, batch_mean, batch_variance, count = _batch_statistics(values, context.row_mask)
+            # Where the features are axis 1, a mask of steps has nothing to say.
+            steps = context.mask if self.axis % x.ndim > 1 else None
+            values, batch_mean, batch_variance, count = _batch_statistics(values, _counting(context.row_mask, steps))
             updates = {
                 "moving_mean": _moved(mean, batch_mean, self.momentum, count),
                 "moving_variance": _moved(variance, batch_variance, self.momentum, count),
@@ -92,24 +94,28 @@ class BatchNormalization(Layer):
         return jnp.moveaxis(y, -1, self.axis).astype(x.dtype), updates
 
 
-def _batch_statistics(
-    x: jax.Array, row_mask: jax.Array | None
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | int]:
-    """`(x, mean, variance, number of rows)` per channel, the last axis, with 0 in the rows that do not count: there may
-    be NaN in them.
+def _counting(rows: jax.Array | None, steps: jax.Array | None) -> jax.Array | None:
+    """`(batch,)` or `(batch, steps)`: what counts of a batch whose rows and steps may both be filled up."""
+    if rows is None or steps is None:
+        return rows if steps is None else steps
+    return rows[:, None] & steps
+
+
+def _batch_statistics(x: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | int]:
+    """`(x, mean, variance, number of places that count)` per channel, the last axis. The mask has the leading axes of
+    `x`; where it is false there may be NaN, so `x` is 0 there.
     """
-    per_row = math.prod(x.shape[1:-1])
-    if row_mask is None:
-        number = x.shape[0] * per_row
-        mean = channel_sums(x) / number
-        return x, mean, channel_sums(jnp.square(x - per_channel(mean, x))) / number, x.shape[0]
-    counts = row_mask.reshape(-1, *[1] * (x.ndim - 1))
+    if mask is None:
+        places = math.prod(x.shape[:-1])
+        mean = channel_sums(x) / places
+        return x, mean, channel_sums(jnp.square(x - per_channel(mean, x))) / places, places
+    counts = mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim))
     x = jnp.where(counts, x, 0)
-    rows = row_mask.sum()
-    divisor = jnp.maximum(rows * per_row, 1).astype(x.dtype)
+    number = mask.sum() * math.prod(x.shape[mask.ndim : -1])
+    divisor = jnp.maximum(number, 1).astype(x.dtype)
     mean = channel_sums(x) / divisor
     variance = channel_sums(jnp.where(counts, jnp.square(x - per_channel(mean, x)), 0)) / divisor
-    return x, mean, variance, rows
+    return x, mean, variance, number
 
 
 def _moved(moving: jax.Array, batch: jax.Array, momentum: float, count: jax.Array | int) -> jax.Array:

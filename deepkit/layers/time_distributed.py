@@ -10,6 +10,7 @@ import jax
 from deepkit.configuration import parameter
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 from deepkit.graph import Spec
+from deepkit.layers.augmentation_mix import Mixing
 from deepkit.layers.layer import Context, Layer, Weights
 from deepkit.layers.wrapper import Wrapper, run, updated
 
@@ -19,6 +20,11 @@ def _layer(value: Any) -> Layer:
         raise DeepkitTypeError(
             f"expected a layer such as dk.layers.Dense(8), got {described(value)}. "
             "For several layers at every step put TimeDistributed around each of them."
+        )
+    if isinstance(value, Mixing):
+        raise DeepkitTypeError(
+            f"{value.label} mixes rows of a batch, and the loss their targets; a step of a sequence has no target to "
+            "mix. Mix whole rows: put the layer right behind the Input."
         )
     return value
 

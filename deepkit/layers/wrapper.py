@@ -24,6 +24,11 @@ class Wrapper(Layer):
         """By name, every inner layer and the specs that it is called on."""
         raise NotImplementedError
 
+    def inner_layers(self) -> list[Layer]:
+        """Those among the fields."""
+        fields = [getattr(self, field.name) for field in dataclasses.fields(self)]
+        return [value for value in jax.tree.leaves(fields) if isinstance(value, Layer)]
+
     def build(self, *inputs: Spec) -> dict[str, Any]:
         """The parts' weights, nested."""
         return {name: layer.weight_tree(*specs) for name, (layer, specs) in self.parts(*inputs).items()}

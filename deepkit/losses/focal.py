@@ -11,12 +11,12 @@ import numpy as np
 import optax
 
 from deepkit.configuration import known_to_be, parameter
-from deepkit.converters import flag, fraction, non_negative_number
+from deepkit.converters import flag, fraction, non_negative_number, share
 from deepkit.graph.spec import Meaning, Spec
 from deepkit.losses import outputs
 from deepkit.losses.binary import binary_targets
 from deepkit.losses.clipping import clip_probabilities
-from deepkit.losses.fields import logits_flag, share
+from deepkit.losses.fields import logits_flag
 from deepkit.losses.loss import Loss
 from deepkit.losses.smoothing import smooth, smoothing_convention
 

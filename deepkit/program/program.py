@@ -12,6 +12,7 @@ from deepkit.errors import DeepkitValueError
 from deepkit.graph import Graph
 from deepkit.initializers.drawing import key_of
 from deepkit.layers.layer import Context, Layer, Weight, Weights
+from deepkit.layers.wrapper import Wrapper
 from deepkit.program.forward import Pass, forward
 from deepkit.program.submodel import SubModel
 
@@ -106,9 +107,7 @@ class Program:
             if isinstance(layer, SubModel):
                 put(mask, path, {})
             else:
-                declared = layer.weight_tree(*self.input_specs_of(path))
-                flags = jax.tree.map(lambda w, trained=trained: trained, parameters_of(declared), is_leaf=is_weight)
-                put(mask, path, flags)
+                put(mask, path, _trained(layer, self.input_specs_of(path), trained))
         return mask
 
     def input_specs_of(self, path: Path) -> Any:
@@ -125,6 +124,16 @@ class Program:
         for place in self.aliases:
             del get(pruned, place[:-1])[place[-1]]
         return pruned
+
+
+def _trained(layer: Layer, specs: Sequence[Any], outside: bool) -> Weights:
+    """For every parameter of a layer whether it is trained; `outside`: whether the layers around it are."""
+    trained = outside and layer.trainable
+    mask: Weights = jax.tree.map(lambda _: trained, parameters_of(layer.weight_tree(*specs)), is_leaf=is_weight)
+    if isinstance(layer, Wrapper):
+        for name, (part, specs_of_part) in layer.parts(*specs).items():
+            mask[name] = _trained(part, specs_of_part, trained)
+    return mask
 
 
 def is_weight(leaf: Any) -> bool:

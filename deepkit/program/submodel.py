@@ -23,13 +23,9 @@ class SubModel(Layer):
         name = self.name or self.given_name
         return f"Model {name!r}" if name else "the model"
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        declared = getattr(self, "_sealed", False)
-        super().__setattr__(name, value)
-        if name == "trainable" and declared:
-            # As in Keras; a frozen batch normalisation must know that it stands still.
-            for layer in self.graph.callees.values():
-                layer.trainable = value
+    def inner_layers(self) -> list[Layer]:
+        """Those of the graph."""
+        return list(self.graph.callees.values())
 
     @property
     def default_name(self) -> str:

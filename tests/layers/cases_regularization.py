@@ -9,6 +9,8 @@ CASES = [
     case(lambda: layers.SpatialDropout2D(0.4), (2, 2, 3), random=True),
     case(lambda: layers.SpatialDropout3D(0.4), (2, 1, 2, 3), random=True),
     case(lambda: layers.SpatialDropout1D(0), (4, 3), twin=lambda: K.SpatialDropout1D(0.0)),
+    case(lambda: layers.DropPathAverage(3), (2, 3), (2, 3), random=True),
+    case(lambda: layers.DropPathAverage(2, 0, 0), (4,), (4,), twin=lambda: K.Average()),
     case(lambda: layers.AlphaDropout(0.3), (5,), random=True),
     case(lambda: layers.AlphaDropout(0.3, noise_shape=(None, 1, 3)), (4, 3), random=True, dtype="int32"),
     case(lambda: layers.AlphaDropout(0), (5,), twin=lambda: K.AlphaDropout(0.0)),

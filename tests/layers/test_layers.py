@@ -21,6 +21,7 @@ MODAL = (
     layers.Attention,
     layers.BatchNormalization,
     layers.CutMix,
+    layers.DropPathAverage,
     layers.Dropout,
     layers.Flax,
     layers.GaussianDropout,

@@ -67,6 +67,27 @@ def test_what_stands_in_steps_left_out_does_not_matter():
     np.testing.assert_array_equal(short.predict(NUMBERS), long.predict(longer))
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
+def test_batch_normalization_averages_over_the_steps_that_count():
+    x, k = dk.Input((6, 3)), keras.Input((6, 3))
+    h = L.BatchNormalization(momentum=0.5)(L.Masking(-1.0)(x))
+    ours = dk.Model(x, L.Dense(2)(h))
+    theirs = keras.Model(k, K.Dense(2)(K.BatchNormalization(momentum=0.5)(K.Masking(-1.0)(k))))
+    theirs.set_weights(ours.get_weights())
+    ours.compile(dk.optimizers.SGD(0.1), "mse")
+    theirs.compile(keras.optimizers.SGD(0.1), "mse")
+    ours.fit(NUMBERS, TARGETS, batch_size=8, epochs=3, shuffle=False, verbose=0)
+    theirs.fit(NUMBERS, TARGETS, batch_size=8, epochs=3, shuffle=False, verbose=0)
+    for mine, its in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=2e-4, atol=2e-5)
+    counts = (NUMBERS != -1).any(axis=2)
+    first = dk.Model(x, h)
+    _, state = first.apply(first.init(jax.random.key(0)), NUMBERS, training=True, rng=jax.random.key(0))
+    np.testing.assert_allclose(
+        state["batch_normalization"]["moving_mean"], 0.5 * NUMBERS[counts].mean(axis=0), rtol=1e-5
+    )
+
+
 def test_a_mask_ends_where_the_steps_end():
     context = Context(masks=(jnp.ones((2, 3), bool),))
     x = jnp.zeros((2, 3, 4))

@@ -86,6 +86,7 @@ WRONG = [
     ),
     (lambda: layers.Bidirectional(GRU(3))([Input((5, 4)), Input(3)]), VALUE, "was given 1 states"),
     (lambda: layers.TimeDistributed(8), TYPE, "expected a layer such as"),
+    (lambda: layers.TimeDistributed(layers.MixUp()), TYPE, "MixUp.*right behind the Input"),
     (lambda: layers.TimeDistributed(layers.Dense(3))(Input(4)), VALUE, r"at least 3 axes.*Dense\(units=3\)"),
     (lambda: layers.TimeDistributed(LSTM(3, return_state=True))(Input((2, 5, 4))), VALUE, "has several outputs"),
     (lambda: layers.Embedding(0, 3), VALUE, r"Embedding\(input_dim=0\)"),

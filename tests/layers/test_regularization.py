@@ -1,6 +1,7 @@
 """What noise, penalties, Maxout and EinsumDense promise beyond the harness."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,8 @@ VALUE, TYPE = DeepkitValueError, DeepkitTypeError
 
 
 def run(layer, x, context=TRAIN):
-    return np.asarray(layer.apply({}, {}, x, context=context)[0])
+    inputs = x if isinstance(x, list) else [x]
+    return np.asarray(layer.apply({}, {}, *inputs, context=context)[0])
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,31 @@ def test_spatial_dropout_drops_whole_channels_of_each_row(kind, row):
     output = run(kind(0.5), jnp.ones((400, *row))).reshape(400, -1, 8)
     assert (output == output[:, :1]).all() and set(np.unique(output)) == {0, 2}
     assert abs((output[:, 0] == 0).mean() - 0.5) < 5 * np.sqrt(0.25 / 3200)
+
+
+def test_drop_path_keeps_one_column_of_the_whole_network_or_drops_at_each_join():
+    x = [jnp.full((4000, 1), value) for value in (1.0, 10.0, 100.0)]
+    first, second = (dataclasses.replace(TRAIN, call_number=number) for number in (0, 1))
+    whole = layers.DropPathAverage(3, 0.3, 1)
+    alone = run(whole, x, first)
+    np.testing.assert_array_equal(alone, run(whole, x, second))  # another join
+    values, counts = np.unique(alone, return_counts=True)
+    assert list(values) == [1, 10, 100] and (abs(counts / 4000 - 1 / 3) < 0.04).all()
+    # A join of the two deeper columns passes on the same one, and whatever it likes where that is the first.
+    pair = run(whole, x[1:], second)
+    np.testing.assert_array_equal(pair[alone > 1], alone[alone > 1])
+
+    local = layers.DropPathAverage(3, 0.3, 0)
+    here, there = run(local, x, first), run(local, x, second)
+    assert (here != there).any()
+    sums = {sum(some) / len(some) for n in (1, 2, 3) for some in itertools.combinations((1, 10, 100), n)}
+    np.testing.assert_allclose(np.unique(here), sorted(sums), rtol=1e-6)
+    assert abs((here == 37).mean() - 0.7**3) < 0.04
+    half = run(layers.DropPathAverage(3, 0, 0.5), x, first)
+    assert abs((half != 37).mean() - 0.5) < 0.04
+    np.testing.assert_array_equal(run(local, x, Context()), jnp.full((4000, 1), 37))
+    with pytest.raises(VALUE, match=r"joins 3 paths, more than its columns=2"):
+        layers.DropPathAverage(2)([Input(1), Input(1), Input(1)])
 
 
 def test_alpha_dropout_keeps_mean_0_and_variance_1_of_selu_units():
