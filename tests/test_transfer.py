@@ -5,6 +5,7 @@ import pytest
 
 import deepkit as dk
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
+from deepkit.inspect import summary_frame
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3)).astype("float32")
@@ -118,7 +119,7 @@ def test_a_frozen_layer_inside_another_stands_still(make, frozen, moving):
     for part, arrays in before.items():
         for key, array in arrays.items():
             assert np.array_equal(after[part][key], array) is (part in frozen), (part, key)
-    assert sum(dk.inspect.summary_frame(model)["frozen"]) == sum(
+    assert sum(summary_frame(model)["frozen"]) == sum(
         a.size for part in frozen for a in before[part].values()
     )
 
@@ -138,4 +139,4 @@ def test_freezing_a_wrapper_freezes_what_is_in_it_and_thaws_it_again():
 
     both = sequence_model(dk.layers.Bidirectional(dk.layers.GRU(2)))
     both.layers[0].layer.trainable = False  # The backward layer is its mirror image.
-    assert dk.inspect.summary_frame(both)["trainable"].sum() == 2 * 4 + 2
+    assert summary_frame(both)["trainable"].sum() == 2 * 4 + 2

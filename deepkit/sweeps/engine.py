@@ -66,18 +66,22 @@ class Own(NamedTuple):
         weights: `(parameters, state)` that layers have from the start, such as fitted statistics; where widths are
             padded, all weights.
         sizes: Where widths are padded, the shapes of the parameters' own parts.
+        epochs: Where epochs are an axis, how many of those that the recipe has room for.
     """
 
     rows: Batch
     validation: Batch | None
     weights: tuple[Weights, Weights]
     sizes: Weights | None = None
+    epochs: jax.Array | np.int32 | None = None
 
 
 ROWS = frozenset({"rows", "validation", "weights"})
 """What differs where members have rows of their own: statistics are fitted on them."""
 WIDTHS_OF_HIDDEN_LAYERS = frozenset({"weights", "sizes"})
 """What differs where members have widths of their own."""
+EPOCHS = frozenset({"epochs"})
+"""What differs where epochs are an axis."""
 
 
 class Task(NamedTuple):
@@ -108,7 +112,7 @@ class Recipe:
         shared: What all have, on the device; of what every member has its own, that of one as an example.
         differ: The fields of `Own` that every member has its own of.
         batch_size: Rows per step.
-        epochs: Epochs that are trained.
+        epochs: Epochs that are trained, or the most of them.
         shuffle: Whether every epoch has an order of its own.
         transitions: Callbacks inside the program.
     """
@@ -177,7 +181,7 @@ def _member_function(recipe: Recipe) -> Member:
             carried = steps.fresh(partition(params, steps.trainable)[0])
             rate = jnp.float32(0.0 if optimizer.scheduled else optimizer.learning_rate)
             s = steps.begin((params, state), carried, seed, rate, shapes, capacity=recipe.epochs)
-            s = train(s, own.rows, own.validation, recipe.epochs)
+            s = train(s, own.rows, own.validation, recipe.epochs if own.epochs is None else own.epochs)
             trained = optimizer.averaged(s.optimizer, s.trained)
             return Outcome(combine(trained, s.frozen), s.state, s.history, s.epoch, s.memories)
 

@@ -16,7 +16,7 @@ from deepkit.errors import DeepkitError, DeepkitTypeError, described, did_you_me
 from deepkit.program.description import Description
 from deepkit.program.holders import partly_stored
 from deepkit.program.objective import Batch
-from deepkit.sweeps.engine import ROWS, WIDTHS_OF_HIDDEN_LAYERS, Own, Recipe, Task, over, traces
+from deepkit.sweeps.engine import EPOCHS, ROWS, WIDTHS_OF_HIDDEN_LAYERS, Own, Recipe, Task, over, traces
 from deepkit.sweeps.numbers import describe
 from deepkit.sweeps.spaces import Settings
 from deepkit.sweeps.widths import Outline, outline_of, padded, shelves, sizes_of
@@ -32,6 +32,9 @@ OWN_BYTES = 2**22
 """Rows that differ along an axis (folds, noise) travel with every member, up to this size: then one program trains all
 their members. Larger ones are sent once, to a group of their own.
 """
+
+KEPT_BYTES = 2**26
+"""Rows drawn for seeds are kept up to this size; those of further seeds are drawn again for every setting."""
 
 
 @dataclasses.dataclass
@@ -72,6 +75,7 @@ class Source:
         self.names: tuple[str, ...] = ()
         self.takes_seed = False
         self._known: dict[Hashable, Any] = {}
+        self._room = KEPT_BYTES
         if not callable(data):
             return
         parameters = inspect.signature(data).parameters
@@ -95,12 +99,15 @@ class Source:
         if not callable(self._data):
             return unpacked(self._data)
         arguments = {name: settings[name] for name in self.names} | ({self._seed_name: seed} if self.takes_seed else {})
-        if self.takes_seed:
-            return unpacked(self._data(**arguments))
         key = tuple((name, repr(value)) for name, value in arguments.items())
-        if key not in self._known:
-            self._known[key] = unpacked(self._data(**arguments))
-        return self._known[key]
+        if key in self._known:
+            return self._known[key]
+        made = unpacked(self._data(**arguments))
+        size = _bytes(made[:2])
+        if not self.takes_seed or self._room >= size:
+            self._room -= size
+            self._known[key] = made
+        return made
 
 
 def unpacked(data: Any) -> tuple[Any, Any, Any]:
@@ -177,7 +184,8 @@ def grouped(
             continue
         x, y, validation = source.of(same[0].settings, same[0].seed)
         key = (
-            variant.description.structure, _stored(variant), variant.batch_size, variant.epochs,
+            variant.description.structure, _stored(variant), variant.batch_size,
+            None if "epochs" in same[0].settings else variant.epochs,
             _shapes(x), _shapes(y), _count(validation), variant.own_rows,
             None if variant.own_rows else tuple(repr(same[0].settings[name]) for name in source.names),
         )  # fmt: skip
@@ -242,18 +250,25 @@ def _groups_of(
     first = alike[0]
     shapes = first.model.program.shapes()
     narrower = any(variant.model.program.shapes() != shapes for variant in alike)
-    differ = (ROWS if first.own_rows else frozenset()) | (WIDTHS_OF_HIDDEN_LAYERS if narrower else frozenset())
+    differ = frozenset[str]().union(
+        ROWS if first.own_rows else (),
+        WIDTHS_OF_HIDDEN_LAYERS if narrower else (),
+        EPOCHS if "epochs" in first.members[0].settings else (),
+    )
+    longest = max(variant.epochs for variant in alike)
     rows, validation = _rows(first, first.members[0], source)
     shared = Own(rows, validation, partly_stored(first.model.program))
     if narrower:
         shared = shared._replace(weights=shapes, sizes=sizes_of(shapes[0]))
+    if "epochs" in differ:
+        shared = shared._replace(epochs=np.int32(longest))
     numbers = first.description.numbers
     table = [[number.value for number in variant.description.numbers] for variant in alike]
     varying = [k for k in range(len(numbers)) if len({row[k] for row in table}) > 1]
 
     def recipe(chosen: Sequence[int]) -> Recipe:
         return Recipe(
-            first.model, tuple(numbers[k] for k in chosen), shared, differ, first.batch_size, first.epochs, shuffle,
+            first.model, tuple(numbers[k] for k in chosen), shared, differ, first.batch_size, longest, shuffle,
             transitions,
         )  # fmt: skip
 
@@ -290,10 +305,13 @@ def _rows(variant: _Variant, member: Member, source: Source) -> tuple[Batch, Bat
 def _own(variant: _Variant, member: Member, source: Source, shared: Own, differ: frozenset[str]) -> Own:
     own, program = shared, variant.model.program
     if "rows" in differ:
-        own = Own(*_rows(variant, member, source), jax.device_get(partly_stored(program)), own.sizes)
+        rows, validation = _rows(variant, member, source)
+        own = own._replace(rows=rows, validation=validation, weights=jax.device_get(partly_stored(program)))
     if "sizes" in differ:
         weights = over(program.draw(member.seed), partly_stored(program))
         own = own._replace(weights=padded(weights, shared.weights), sizes=sizes_of(weights[0]))
+    if "epochs" in differ:
+        own = own._replace(epochs=np.int32(variant.epochs))
     return own
 
 

@@ -59,11 +59,11 @@ def sweep(
     """Train `build(**settings)` for every setting and every seed, and keep what all of them did.
 
     deepkit finds out what differs between the members. Real numbers that only flow through the computation (rates,
-    momenta, penalties, dropout, noise, seeds, drawn data) are arguments of one compiled program; structure (depth,
-    activations, optimizers, batch sizes) makes groups of members that compile once each. Hidden widths of Dense layers
-    share a program, filled up with zeros, where that is exact and saves time. Whether the members of a group run side
-    by side or one after another, on how many cores, is measured on the first ones. Where there are several local
-    devices, groups are spread over them.
+    momenta, penalties, dropout, noise, seeds, drawn data) are arguments of one compiled program, and so are epochs;
+    structure (depth, activations, optimizers, batch sizes) makes groups of members that compile once each. Hidden
+    widths of Dense layers share a program, filled up with zeros, where that is exact and saves time. Whether the
+    members of a group run side by side or one after another, on how many cores, is measured on the first ones. Where
+    there are several local devices, groups are spread over them.
 
     A member equals the same model trained alone, `build(**settings).fit(…, seed=seed)`, within the rounding of float32.
 

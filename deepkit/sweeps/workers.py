@@ -64,7 +64,8 @@ class Tile:
         members: By number, settings, seed.
         varying: Which of the model's numbers vary in the group: then all its tiles are the same program, which is
             compiled once and kept on the disk.
-        batch_size, epochs: Of all of them.
+        batch_size: Of all of them.
+        epochs: Of all of them; or the most that any of the group's members has, where epochs are an axis.
         tries: How often a worker failed with them.
     """
 
@@ -96,9 +97,10 @@ def train_members(job: Job, tile: Tile, width: int | None) -> Report:
     paces: list[Pace] = []
     results: list[Finished | Failed] = []
     for group in grouped(
-        job.build, source, members, lambda *_: (tile.batch_size, tile.epochs), job.shuffle, job.transitions
-    ):
-        group = _with_numbers(group, tile.varying)
+        job.build, source, members, lambda settings, _: (tile.batch_size, settings.get("epochs", tile.epochs)),
+        job.shuffle, job.transitions,
+    ):  # fmt: skip
+        group = _as_in_the_study(group, tile)
         results += train_whole_group(group, group.tasks, width, paces)
     results += [Failed(member.number, member.failure) for member in members if member.failure is not None]
     return Report(results, paces)
@@ -110,15 +112,19 @@ def varying_places(recipe: Recipe) -> tuple[int, ...]:
     return tuple(places[id(number.owner), number.field] for number in recipe.numbers)
 
 
-def _with_numbers(group: Group, varying: Sequence[int]) -> Group:
-    """The same group with these numbers as arguments, also those in which its members agree."""
+def _as_in_the_study(group: Group, tile: Tile) -> Group:
+    """The same group with the tile's numbers as arguments, also those in which its members agree, and with room for as
+    many epochs.
+    """
+    varying = tile.varying
     numbers = describe(group.recipe.model).numbers
     own = {place: k for k, place in enumerate(varying_places(group.recipe))}
     tasks = [
         task._replace(values=tuple(task.values[own[p]] if p in own else numbers[p].value for p in varying))
         for task in group.tasks
     ]
-    return Group(dataclasses.replace(group.recipe, numbers=tuple(numbers[place] for place in varying)), tasks)
+    chosen = tuple(numbers[place] for place in varying)
+    return Group(dataclasses.replace(group.recipe, numbers=chosen, epochs=tile.epochs), tasks)
 
 
 def train_whole_group(

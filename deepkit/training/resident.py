@@ -71,12 +71,12 @@ def advance_function(
 
 def whole_epochs_function(
     steps: Steps, batch_size: int, shuffle: bool, validation_batch_size: int, with_rate: bool
-) -> Callable[[TrainState, Batch, Batch | None, int], TrainState]:
+) -> Callable[[TrainState, Batch, Batch | None, Any], TrainState]:
     """`train(state, rows, validation, epochs) -> state`, pure: `advance` to the end of so many epochs, from the
     beginning of one. Nobody can stop it within an epoch, which spares a small model a seventh of its time.
     """
 
-    def train(s: TrainState, rows: Batch, validation: Batch | None, epochs: int) -> TrainState:
+    def train(s: TrainState, rows: Batch, validation: Batch | None, epochs: Any) -> TrainState:
         count = rows.inputs[0].shape[0]
         batches = -(-count // batch_size)
 

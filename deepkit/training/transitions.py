@@ -102,7 +102,8 @@ def _mode(value: Any) -> str:
 def _monitor(value: Any) -> str:
     if not isinstance(value, str):
         raise DeepkitTypeError(f"expected a history key such as 'val_loss', got {described(value)}.")
-    return value
+    # What the tables of a sweep call the figures of development rows.
+    return f"val_{value.removeprefix('dev_')}" if value.startswith("dev_") else value
 
 
 def _factor(value: Any) -> float:
@@ -139,7 +140,7 @@ class EarlyStopping(Transition):
     an improvement. (In Keras a NaN in the first epoch is, and then no number ever beats it.)
 
     Args:
-        monitor: History key.
+        monitor: History key; `"dev_loss"`, as in the tables of a sweep, is `"val_loss"`.
         min_delta: An improvement is more than this.
         patience: Epochs without improvement that are borne.
         mode: `"min"`, `"max"`, or `"auto"`: as the metric says.
