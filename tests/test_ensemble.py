@@ -12,6 +12,8 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 4)).astype("float32")
 CLASSES = (X[:, 0] > 0).astype("int32") + (X[:, 1] > 0.5)
 TARGET = (np.sin(2 * X[:, :1]) + 0.3 * RANDOM.normal(size=(60, 1))).astype("float32")
+WHOLE = {"batch_size": None, "shuffle": False, "verbose": 0}
+"""A smaller program, which compiles sooner."""
 
 
 def classifier(activation="softmax", name=None):
@@ -129,7 +131,7 @@ def test_encoder_and_its_own_units():
 
 def test_of_a_sweep():
     result = dk.sweep(
-        regressor, (X, TARGET, (X[:20], TARGET[:20])), grid={"rate": [0.01, 0.1]}, seeds=3, epochs=5, verbose=0
+        regressor, (X, TARGET, (X[:20], TARGET[:20])), grid={"rate": [0.01, 0.1]}, seeds=3, epochs=5, **WHOLE
     )
     together = dk.ensemble(result, [0, 4])
     expected = (result.member(0).model.predict(X) + result.member(4).model.predict(X)) / 2
@@ -157,9 +159,9 @@ def test_bootstrap_draws_rows_with_replacement():
     assert np.mean(left) == pytest.approx((1 - 1 / 60) ** 60, abs=0.02)
     assert not set(draws.out_of_bag(3)) & set(draws.rows(3))
 
-    result = dk.sweep(regressor, draws, seeds=3, epochs=2, verbose=0)
+    result = dk.sweep(regressor, draws, seeds=3, epochs=2, **WHOLE)
     alone = regressor()
-    alone.fit(*draws(2)[:2], epochs=2, seed=2, verbose=0)
+    alone.fit(*draws(2)[:2], epochs=2, seed=2, **WHOLE)
     np.testing.assert_allclose(result.member(2).model.predict(X), alone.predict(X), rtol=1e-3, atol=1e-5)
     assert dk.ensemble(result).predict(X).shape == (60, 1)
 

@@ -119,9 +119,7 @@ def test_a_frozen_layer_inside_another_stands_still(make, frozen, moving):
     for part, arrays in before.items():
         for key, array in arrays.items():
             assert np.array_equal(after[part][key], array) is (part in frozen), (part, key)
-    assert sum(summary_frame(model)["frozen"]) == sum(
-        a.size for part in frozen for a in before[part].values()
-    )
+    assert sum(summary_frame(model)["frozen"]) == sum(a.size for part in frozen for a in before[part].values())
 
 
 def test_freezing_a_wrapper_freezes_what_is_in_it_and_thaws_it_again():

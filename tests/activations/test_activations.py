@@ -44,48 +44,66 @@ def test_arguments_and_defaults_are_those_of_keras(name):
     assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in theirs.values()]
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
-def test_values_and_gradients_are_those_of_keras(name, options):
-    weights = np.linspace(0.5, 2.0, 8, dtype=np.float32).reshape(2, 4)
+STACKED = np.stack([POINTS, POINTS + np.float32(0.05)])
+WEIGHTS = np.linspace(0.5, 2.0, 8, dtype=np.float32).reshape(2, 4)
 
-    def total(function, x):
-        y = function(x, **options)
-        return jnp.sum(y * weights[: y.shape[0], : y.shape[1]])
+
+def total_of(function):
+    """A weighted sum of what the function gives, so that every value has a gradient of its own."""
+
+    def total(x):
+        y = function(x)
+        return jnp.sum(y * WEIGHTS[: y.shape[0], : y.shape[1]])
+
+    return total
+
+
+@functools.cache
+def compiled(case):
+    """From one program: values and gradients of ours and of Keras's at `POINTS`; ours at `STACKED`, also mapped."""
+    name, options = CASES[case]
+    ours, theirs = (functools.partial(which.get(name), **options) for which in (activations, keras.activations))
 
     @jax.jit
-    def compare(x):
-        pair = activations.get(name), keras.activations.get(name)
-        return [(f(x, **options), jax.grad(functools.partial(total, f))(x)) for f in pair]
+    def program(x, stacked):
+        pair = [(f(x), jax.grad(total_of(f))(x)) for f in (ours, theirs)]
+        return *pair, [ours(x) for x in stacked], jax.vmap(ours)(stacked)
 
-    (value, gradient), (value_of_keras, gradient_of_keras) = compare(POINTS)
+    return program(POINTS, STACKED)
+
+
+each_case = pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{name}-{options}" for name, options in CASES])
+
+
+@each_case
+def test_values_and_gradients_are_those_of_keras(case):
+    (value, gradient), (value_of_keras, gradient_of_keras), _, _ = compiled(case)
     np.testing.assert_allclose(value, value_of_keras, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(gradient, gradient_of_keras, rtol=1e-5, atol=1e-6)
 
 
+@each_case
+def test_vmap_changes_nothing(case):
+    _, _, one_by_one, mapped = compiled(case)
+    np.testing.assert_allclose(mapped, one_by_one, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", [case for case, (_, options) in enumerate(CASES) if not options])
+def test_jit_changes_nothing(case):
+    _, _, one_by_one, _ = compiled(case)
+    function = activations.get(CASES[case][0])
+    np.testing.assert_allclose([function(x) for x in STACKED], one_by_one, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_gradients_agree_with_central_differences_in_float64(name, options):
+    steps = 1e-6 * np.eye(POINTS.size).reshape(-1, *POINTS.shape)
+    total = total_of(functools.partial(activations.get(name), **options))
     with jax.enable_x64(True):
-        x = jnp.asarray(POINTS, jnp.float64)
-        weights = np.linspace(0.5, 2.0, 8).reshape(2, 4)
-
-        def total(x):
-            y = activations.get(name)(x, **options)
-            return jnp.sum(y * weights[: y.shape[0], : y.shape[1]])
-
-        gradient = jax.jit(jax.grad(total))(x)
+        both = jax.jit(lambda x, moved: (jax.grad(total)(x), jax.vmap(jax.vmap(total))(moved)))
+        gradient, (above, below) = both(POINTS.astype(np.float64), np.stack([POINTS + steps, POINTS - steps]))
         assert gradient.dtype == jnp.float64
-        steps = 1e-6 * np.eye(x.size).reshape(-1, *x.shape)
-        totals = jax.jit(jax.vmap(jax.vmap(total)))
-        above, below = totals(np.stack([POINTS + steps, POINTS - steps]))
         np.testing.assert_allclose(gradient.ravel(), (above - below) / 2e-6, rtol=1e-6, atol=1e-6)
-
-
-@pytest.mark.parametrize(("name", "options"), CASES)
-def test_jit_and_vmap_change_nothing(name, options):
-    function = functools.partial(activations.get(name), **options)
-    stacked = np.stack([POINTS, POINTS + np.float32(0.05)])
-    plain = [function(x) for x in stacked]
-    np.testing.assert_allclose(jax.jit(jax.vmap(function))(stacked), plain, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
@@ -99,12 +117,22 @@ def test_shape_and_dtype_follow_the_input(name, options, dtype):
     assert y.dtype == jnp.dtype(dtype)
 
 
+@functools.cache
+def seen(name):
+    """From one program: values and gradients at extreme inputs, and values of ordinary ones."""
+    function = activations.get(name)
+    extreme = np.array([-80.0, -30.0, 30.0, 80.0], np.float32)
+    ordinary = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32) * 5
+    program = jax.jit(lambda x, y: (function(x), jax.grad(lambda x: function(x).sum())(x), function(y)))
+    return [np.asarray(array) for array in program(extreme, ordinary)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_extreme_inputs_give_finite_gradients(name):
     # exp itself grows without bound; everything else must survive float32 inputs of this size.
-    x = jnp.array([-80.0, -30.0, 30.0, 80.0])
-    assert jnp.isfinite(activations.get(name)(x)).all()
-    assert jnp.isfinite(jax.jit(jax.grad(lambda x: activations.get(name)(x).sum()))(x)).all()
+    values, gradient, _ = seen(name)
+    assert np.isfinite(values).all()
+    assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,22 +143,20 @@ def test_round_trip_through_json(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_meaning_is_true_of_the_values(name):
-    function = activations.get(name)
-    x = jax.random.normal(jax.random.key(0), (50, 6)) * 5
-    y = function(x)
-    match activations.meaning_of(function):
+    y = seen(name)[2]
+    match activations.meaning_of(activations.get(name)):
         case Meaning.PROBABILITY:
             assert (y >= 0).all() and (y <= 1).all()
-            assert jnp.abs(y.sum(-1) - 1).max() > 0.1
+            assert np.abs(y.sum(-1) - 1).max() > 0.1
         case Meaning.DISTRIBUTION:
             assert (y >= 0).all()
             np.testing.assert_allclose(y.sum(-1), 1, rtol=1e-5)
         case Meaning.LOG_DISTRIBUTION:
-            np.testing.assert_allclose(jnp.exp(y).sum(-1), 1, rtol=1e-5)
+            np.testing.assert_allclose(np.exp(y).sum(-1), 1, rtol=1e-5)
         case Meaning.NON_NEGATIVE:
             assert (y >= 0).all() and y.max() > 1
         case Meaning.BOUNDED:
-            assert (jnp.abs(y) <= 1).all() and y.min() < 0
+            assert (np.abs(y) <= 1).all() and y.min() < 0
         case Meaning.REAL:
             assert y.min() < 0 and y.max() > 1
 
@@ -171,9 +197,10 @@ def test_only_sigmoid_and_softmax_read_logits():
 
 def test_peak_derivatives():
     # A5 of the courses.
-    x = jnp.linspace(-6, 6, 1201)
-    for name, peak in [("sigmoid", 0.25), ("tanh", 1.0), ("softsign", 1.0)]:
-        derivative = jax.vmap(jax.grad(activations.get(name)))(x)
+    x = np.linspace(-6, 6, 1201, dtype=np.float32)
+    peaks = {"sigmoid": 0.25, "tanh": 1.0, "softsign": 1.0}
+    derivatives = jax.jit(lambda x: [jax.vmap(jax.grad(activations.get(name)))(x) for name in peaks])(x)
+    for derivative, peak in zip(map(np.asarray, derivatives), peaks.values(), strict=True):
         np.testing.assert_allclose(derivative.max(), peak, rtol=1e-6)
         np.testing.assert_allclose(x[derivative.argmax()], 0, atol=1e-6)
 
@@ -189,37 +216,45 @@ def test_peak_derivatives():
     ],
 )
 def test_the_derivative_of_relu_at_its_threshold_is_zero(options):
-    assert jax.grad(lambda x: activations.relu(x, **options))(options.get("threshold", 0.0)) == 0
+    assert jax.jit(jax.grad(lambda x: activations.relu(x, **options)))(options.get("threshold", 0.0)) == 0
 
 
 def test_the_derivative_at_the_other_corners_is_as_documented():
-    assert jax.grad(activations.leaky_relu)(0.0) == 1
-    assert jax.grad(activations.relu6)(0.0) == 0
-    assert jax.grad(activations.relu6)(6.0) == 0
+    assert jax.jit(jax.grad(activations.leaky_relu))(0.0) == 1
+    relu6 = jax.jit(jax.grad(activations.relu6))
+    assert relu6(0.0) == 0
+    assert relu6(6.0) == 0
 
 
 def test_closed_forms():
-    logits = jnp.array([1.0, 4.0, 3.0])
+    logits = np.array([1.0, 4.0, 3.0], np.float32)
+    large = np.array([500.0, 400.0, 450.0], np.float32)
+    softmax = jax.jit(activations.softmax)
     # C19 of the courses.
-    np.testing.assert_allclose(activations.softmax(logits), [0.0351, 0.7054, 0.2595], atol=5e-5)
-    np.testing.assert_allclose(activations.log_softmax(logits), [-3.349012, -0.349012, -1.349012], atol=1e-6)
+    np.testing.assert_allclose(softmax(logits), [0.0351, 0.7054, 0.2595], atol=5e-5)
+    logarithms = jax.jit(activations.log_softmax)(logits)
+    np.testing.assert_allclose(logarithms, [-3.349012, -0.349012, -1.349012], atol=1e-6)
     # D4: far beyond what exp can hold.
-    large = jnp.array([500.0, 400.0, 450.0])
-    np.testing.assert_allclose(activations.softmax(large), [1, 0, 0], atol=1e-6)
-    assert jnp.isfinite(jax.jacobian(activations.softmax)(large)).all()
-    z = jnp.linspace(-4, 4, 9)
-    np.testing.assert_allclose(
-        activations.softmax(jnp.stack([z, jnp.zeros(9)], 1))[:, 0], activations.sigmoid(z), rtol=1e-5
-    )
-    np.testing.assert_allclose(activations.tanh(z), 2 * activations.sigmoid(2 * z) - 1, atol=1e-6)
-    np.testing.assert_allclose(activations.hard_sigmoid(z), np.clip(z / 6 + 0.5, 0, 1), atol=1e-6)
-    np.testing.assert_allclose(activations.relu(z, threshold=1.0), np.where(z > 1, z, 0))
-    assert activations.softplus(jnp.float32(200.0)) == 200
+    np.testing.assert_allclose(softmax(large), [1, 0, 0], atol=1e-6)
+    assert np.isfinite(jax.jit(jax.jacobian(activations.softmax))(large)).all()
+    z = np.linspace(-4, 4, 9, dtype=np.float32)
+
+    @jax.jit
+    def program(z):
+        tanh = activations.tanh(z), 2 * activations.sigmoid(2 * z) - 1
+        return activations.sigmoid(z), tanh, activations.hard_sigmoid(z), activations.relu(z, threshold=1.0)
+
+    sigmoid, (tanh, of_sigmoid), hard_sigmoid, relu = program(z)
+    np.testing.assert_allclose(softmax(np.stack([z, np.zeros_like(z)], 1))[:, 0], sigmoid, rtol=1e-5)
+    np.testing.assert_allclose(tanh, of_sigmoid, atol=1e-6)
+    np.testing.assert_allclose(hard_sigmoid, np.clip(z / 6 + 0.5, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(relu, np.where(z > 1, z, 0))
+    assert jax.jit(activations.softplus)(np.float32(200)) == 200
 
 
 def test_selu_keeps_mean_and_variance():
-    x = jax.random.normal(jax.random.key(1), (200_000,))
-    y = activations.selu(x)
+    x = np.random.default_rng(1).normal(size=200_000).astype(np.float32)
+    y = np.asarray(jax.jit(activations.selu)(x))
     assert abs(y.mean()) < 0.02
     assert abs(y.std() - 1) < 0.02
 

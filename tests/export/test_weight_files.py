@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from export_zoo import MODELS, aliases, batch_normalization, four_lines, rows, scrambled
+from export_zoo import MODELS, aliases, batch_normalization, four_lines, rows, scrambled, several_inputs_and_outputs
 
 import deepkit as dk
 from deepkit.errors import DeepkitError
@@ -32,8 +32,9 @@ def test_every_model_takes_its_weights_back(build, tmp_path):
             other.load_weights(path, by=by)
             assert jax.tree.structure(other.variables) == jax.tree.structure(model.variables)
             assert same_weights(other, model)
-    for a, b in zip(jax.tree.leaves(other.predict(x)), jax.tree.leaves(model.predict(x)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    if build in (batch_normalization, aliases, several_inputs_and_outputs):  # the others have equal weights as well
+        for a, b in zip(jax.tree.leaves(other.predict(x)), jax.tree.leaves(model.predict(x)), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_the_keys_are_paths(tmp_path):

@@ -84,7 +84,15 @@ def test_shape_and_dtype(initializer, dtype):
     assert values.dtype == jnp.dtype(dtype)
 
 
-@pytest.mark.parametrize("initializer", CASES, ids=repr)
+# `VarianceScaling` once for each distribution: its modes, and the names of Glorot, He and LeCun, only set the factor.
+KINDS = [
+    case
+    for case in CASES
+    if not type(case).__name__.startswith(("Glorot", "He", "Lecun")) and getattr(case, "mode", "fan_avg") == "fan_avg"
+]
+
+
+@pytest.mark.parametrize("initializer", KINDS, ids=repr)
 def test_jit_and_vmap_change_nothing(initializer):
     keys = jax.random.split(jax.random.key(3), 2)
     plain = [initializer(key, (5, 7)) for key in keys]

@@ -64,17 +64,22 @@ def compare(size, window, strides, padding, dilation=None, channels=2, filters=3
     close(ours, xlas)
 
 
+# Two at once, one along each axis: every window meets every stride.
+UNEQUAL = [(2, 3), (3, 4), (4, 2)]
 WINDOWS_AND_STRIDES = [
-    *((window, stride, 6, 5) for window in (1, 2, 3, 4, 5, 6, 7, 11) for stride in (1, 2, 3, 4)),
+    *((window, (1, 1), 6, 5) for window in [(1, 1), (2, 3), (4, 5), (6, 7), (11, 3)]),
+    *((window, strides, 6, 5) for window in [(1, 2), (3, 4), (5, 6), (7, 11)] for strides in UNEQUAL),
+    *((window, strides, 6, 5) for window in [(1, 1), (3, 3)] for strides in [(2, 2), (3, 3), (4, 4)]),
     # Few channels take another way.
-    *((window, stride, 2, 3) for window in (2, 3, 4, 5) for stride in (1, 2, 3, 4)),
+    *((window, strides, 2, 3) for window in [(2, 3), (4, 5)] for strides in [(1, 1), *UNEQUAL]),
+    ((3, 3), (2, 2), 2, 3),
 ]
 
 
-@pytest.mark.parametrize(("window", "stride", "channels", "filters"), WINDOWS_AND_STRIDES)
-def test_every_window_and_stride_on_an_odd_image(window, stride, channels, filters):
-    low, high = window // 2, (window - 1) // 2
-    compare((13, 11), (window,) * 2, (stride,) * 2, ((low, high), (high, low)), channels=channels, filters=filters)
+@pytest.mark.parametrize(("window", "strides", "channels", "filters"), WINDOWS_AND_STRIDES, ids=str)
+def test_every_window_and_stride_on_an_odd_image(window, strides, channels, filters):
+    (low, high), (left, right) = ((size // 2, (size - 1) // 2) for size in window)
+    compare((13, 11), window, strides, ((low, high), (right, left)), channels=channels, filters=filters)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +136,11 @@ def test_other_dtypes(dtype):
     draw = np.random.default_rng(1)
     with jax.enable_x64(True):
         x, kernel = (jnp.asarray(draw.normal(size=shape), dtype) for shape in ((2, 6, 6, 2), (3, 3, 2, 2)))
-        y, gradient = jax.value_and_grad(lambda k: convolve(x, k, (1, 1), ((1, 1), (1, 1))).sum())(kernel)
+        slope = jax.value_and_grad(lambda k: convolve(x, k, (1, 1), ((1, 1), (1, 1))).sum())
+        y, gradient = jax.jit(slope)(kernel)
         assert y.dtype == gradient.dtype == dtype
-        expected = jax.grad(lambda k: by_xla(x, k, (1, 1), ((1, 1), (1, 1)), (1, 1), 1).sum())(kernel)
+        slope = jax.grad(lambda k: by_xla(x, k, (1, 1), ((1, 1), (1, 1)), (1, 1), 1).sum())
+        expected = jax.jit(slope)(kernel)
         tolerance = 1e-12 if dtype == "float64" else 0.05
         np.testing.assert_allclose(gradient.astype(float), expected.astype(float), rtol=tolerance, atol=tolerance)
 

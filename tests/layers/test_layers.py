@@ -1,5 +1,6 @@
 """What every layer must pass: round trip, shapes, transformations, gradients, parity with Keras."""
 
+import functools
 import json
 
 import jax
@@ -16,38 +17,14 @@ from deepkit.layers import Context
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 with_twin = pytest.mark.parametrize("case", [c for c in CASES if c.twin], ids=lambda case: case.id)
 CONTEXTS = [Context(), Context(training=True, rng=jax.random.key(7))]
-MODAL = (
-    layers.AlphaDropout,
-    layers.Attention,
-    layers.BatchNormalization,
-    layers.CutMix,
-    layers.DropPathAverage,
-    layers.Dropout,
-    layers.Flax,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.GroupQueryAttention,
-    layers.MixUp,
-    layers.MultiHeadAttention,
-    layers.RandomBrightness,
-    layers.RandomColorJitter,
-    layers.RandomContrast,
-    layers.RandomCrop,
-    layers.RandomErasing,
-    layers.RandomFlip,
-    layers.RandomRotation,
-    layers.RandomTranslation,
-    layers.RandomZoom,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-    layers.SpectralNormalization,
-)
-"""What behaves differently in training; of all others one run is enough."""
+MODAL = (layers.BatchNormalization, layers.SpectralNormalization, layers.Flax)
+"""What behaves differently in training without being random; of what is neither, one run is enough."""
+PLAIN = [*{type(case.layer()).__module__: case for case in reversed(CASES)}.values()]
+"""A case of every family of layers (a file of deepkit each)."""
 
 
-def contexts_of(layer):
-    return CONTEXTS if isinstance(layer, MODAL) else CONTEXTS[1:]
+def contexts_of(case):
+    return CONTEXTS if case.random or isinstance(case.layer(), MODAL) else CONTEXTS[1:]
 
 
 def close(left, right):
@@ -75,10 +52,10 @@ def compiled(function):
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def scalar(output):
+def scalar(output, by=jnp):
     """A number that every entry of the output has its own influence on."""
     leaves = jax.tree.leaves(output)
-    return sum(jnp.sum(jnp.sin(leaf + jnp.arange(leaf.size).reshape(leaf.shape))) for leaf in leaves)
+    return sum(by.sum(by.sin(leaf + np.arange(leaf.size).reshape(leaf.shape))) for leaf in leaves)
 
 
 def test_every_class_is_in_the_table():
@@ -99,15 +76,14 @@ def test_spec_tells_the_real_output(case):
     layer, params, state = made(case)
     inputs = [Input(row, dtype=case.dtype) for row in case.rows]
     outputs = layer(inputs if len(inputs) > 1 else inputs[0])
-    for context in CONTEXTS:
-        for batch in (1, 5):
-            real, new_state = jax.eval_shape(
-                lambda *arrays, context=context: layer.apply(params, state, *arrays, context=context),
-                *arrays_of(case, batch),
-            )
-            told = jax.tree.map(lambda t, batch=batch: jax.ShapeDtypeStruct((batch, *t.shape[1:]), t.dtype), outputs)
-            assert real == told
-            assert new_state == jax.eval_shape(lambda: state)
+    for context, batch in zip(CONTEXTS, (1, 5), strict=True):
+        real, new_state = jax.eval_shape(
+            lambda *arrays, context=context: layer.apply(params, state, *arrays, context=context),
+            *arrays_of(case, batch),
+        )
+        told = jax.tree.map(lambda t, batch=batch: jax.ShapeDtypeStruct((batch, *t.shape[1:]), t.dtype), outputs)
+        assert real == told
+        assert new_state == jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), state)
 
 
 @every_layer
@@ -129,6 +105,7 @@ def test_weights_are_as_declared(case):
 
 @every_layer
 def test_jit_vmap_and_grad_agree_with_the_plain_call_in_float64(case):
+    """The plain call compiles every operation by itself: one case of each family is enough for it."""
     with jax.enable_x64(True):
         dtype = "float64" if case.dtype == "float32" else case.dtype
         layer, params, state = made(case, dtype)
@@ -146,33 +123,31 @@ def test_jit_vmap_and_grad_agree_with_the_plain_call_in_float64(case):
             return scalar(result[0]), result
 
         @compiled
-        def everything(point, other):
-            """The first point by itself, both and the neighbours of the first by `vmap`, and two slopes: one program,
-            which is asked once for each of the points.
-            """
-            points, results = [point, other], []
-            if dtype == "float64":
-                points += [jax.tree.map(lambda a, d, s=sign: a + s * step * d, point, direction) for sign in (1, -1)]
-            stacked = jax.tree.map(lambda *arrays: jnp.stack(arrays), *points)
-            for context in contexts_of(layer):
+        def everything(point, stacked):
+            """A point by itself, several by `vmap`, and the slope: one program, which is asked once for each point."""
+            results = []
+            for context in contexts_of(case):
                 mapped = jax.vmap(lambda point, context=context: run(point, context))(stacked)
-                if dtype != "float64":
-                    results.append((run(point, context), mapped, None))
-                    continue
-                gradient, one = jax.grad(valued, has_aux=True)(point, context)
-                exact = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, gradient, direction)))
-                ahead, behind = (scalar(jax.tree.map(lambda a, i=i: a[i], mapped[0])) for i in (2, 3))
-                results.append((one, mapped, (exact, (ahead - behind) / (2 * step))))
+                slope = jax.grad(valued, has_aux=True) if dtype == "float64" else lambda *given: (None, run(*given))
+                results.append((mapped, *slope(point, context)))
             return results
 
-        first, second = everything(point, other), everything(other, point)
-        for context, (one, mapped, slopes), (two, *_) in zip(contexts_of(layer), first, second, strict=True):
-            close(one, run(point, context))
+        points = [point, other]
+        if dtype == "float64":
+            points += [jax.tree.map(lambda a, d, s=sign: a + s * step * d, point, direction) for sign in (1, -1)]
+        stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *points)
+        # NumPy's from here on: taking a JAX array apart would be compiled as well.
+        first, second = (jax.device_get(everything(each, stacked)) for each in (point, other))
+        for context, (mapped, gradient, one), (*_, two) in zip(contexts_of(case), first, second, strict=True):
+            if case in PLAIN and context.training:
+                close(one, run(point, context))
             close(jax.tree.map(lambda a: a[0], mapped), one)
             close(jax.tree.map(lambda a: a[1], mapped), two)
-            if slopes:
-                assert slopes[0].dtype == jnp.float64
-                np.testing.assert_allclose(*slopes, rtol=1e-6, atol=1e-7)
+            if dtype == "float64":
+                assert all(leaf.dtype == np.float64 for leaf in jax.tree.leaves(gradient))
+                exact = sum(jax.tree.leaves(jax.tree.map(np.vdot, gradient, direction)))
+                ahead, behind = (scalar(jax.tree.map(lambda a, i=i: a[i], mapped[0]), np) for i in (2, 3))
+                np.testing.assert_allclose(exact, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-7)
 
 
 @with_twin
@@ -190,7 +165,7 @@ def test_parity_with_keras(case):
     own = [v.value for v in twin.trainable_variables]
     rest = [v.value for v in twin.non_trainable_variables]
     inputs = [x.astype(np.float32) for x in arrays_of(case, 6, seed=6)]
-    modes = [context.training for context in contexts_of(layer)]
+    modes = [context.training for context in contexts_of(case)]
 
     def ours(params, inputs, training):
         output, new_state = layer.apply(params, state, *inputs, context=Context(training=training))
@@ -223,27 +198,44 @@ def test_parity_with_keras(case):
             close(new_state, state)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.layer().final_activation is not None], ids=lambda case: case.id)
-def test_final_activation_on_top_of_the_linear_layer_is_the_layer(case):
-    layer, params, state = made(case)
-    inputs = arrays_of(case, 3)
+ACTIVATED = [c for c in CASES if c.layer().final_activation is not None]
 
-    def two():
-        output, _ = layer.apply(params, state, *inputs, context=Context())
-        linear, _ = layer.without_activation().apply(params, state, *inputs, context=Context())
-        return output, layer.final_activation(linear)
 
-    output, rebuilt = compiled(two)()
+@functools.cache
+def outputs_whole_and_rebuilt():
+    """Of every case the output, and the final activation on top of the linear layer; one program for all of them."""
+    everything = [(*made(case), arrays_of(case, 3)) for case in ACTIVATED]
+
+    @compiled
+    def both():
+        pairs = []
+        for layer, params, state, inputs in everything:
+            output, _ = layer.apply(params, state, *inputs, context=Context())
+            linear, _ = layer.without_activation().apply(params, state, *inputs, context=Context())
+            pairs.append((output, layer.final_activation(linear)))
+        return pairs
+
+    return both()
+
+
+@pytest.mark.parametrize("index", range(len(ACTIVATED)), ids=[case.id for case in ACTIVATED])
+def test_final_activation_on_top_of_the_linear_layer_is_the_layer(index):
+    output, rebuilt = outputs_whole_and_rebuilt()[index]
     close(rebuilt, output)
-    assert layer.final_activation.__name__
+    assert ACTIVATED[index].layer().final_activation.__name__
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("kind", [layers.BatchNormalization, layers.LayerNormalization])
 def test_normalization_of_half_precision_keeps_the_dtype_and_does_not_overflow(kind, dtype):
     layer, x = kind(), jnp.asarray(np.linspace(100, 900, 12).reshape(4, 3), dtype)
-    params, state = layer.init(jax.random.key(0), Spec((None, 3), dtype))
-    output, state = layer.apply(params, state, x, context=Context(training=True))
+
+    @compiled
+    def started(x):
+        params, state = layer.init(jax.random.key(0), Spec((None, 3), dtype))
+        return layer.apply(params, state, x, context=Context(training=True))
+
+    output, state = started(x)
     assert output.dtype == dtype == layer.output_spec(Spec((None, 3), dtype)).dtype
     assert np.isfinite(np.asarray(output, np.float32)).all()
     assert all(a.dtype == jnp.float32 for a in state.values())

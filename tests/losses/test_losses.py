@@ -2,6 +2,7 @@
 3."""
 
 import dataclasses
+import functools
 import json
 from typing import Any
 
@@ -79,6 +80,7 @@ CASES = [
     Case(losses.CategoricalHinge(), "one-hot scores", keras.losses.CategoricalHinge()),
     Case(losses.FunctionLoss(absolute), "real", keras.losses.MeanAbsoluteError()),
 ]
+ONE_OF_EACH = {type(case.loss): case for case in CASES}
 FUSED = [case for case in CASES if case.loss.FUSES]
 
 VOCABULARY = {qualified_name(declared): declared for declared in losses.NAMES.values()}
@@ -131,52 +133,60 @@ def test_shape_and_dtype_follow_the_predictions(case):
     for shape in case.shapes:
         y, predictions, _ = arrays(case.kind, shape)
         for dtype in ("float32", "float16", "bfloat16"):
-            values = jax.eval_shape(case.loss.values, y, jnp.asarray(predictions, dtype))
+            values = jax.eval_shape(case.loss.values, y, jax.ShapeDtypeStruct(predictions.shape, dtype))
             assert values.shape == tuple(np.delete(shape, getattr(case.loss, "axis", -1)))
             assert values.dtype == dtype
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_jit_and_vmap_agree_with_the_plain_call(case):
+@functools.cache
+def compiled_and_mapped(case):
     y, predictions, _ = arrays(case.kind, (2, 4, 3))
-    plain = case.loss.values(y, predictions)
     rows = jax.vmap(lambda y, p: case.loss.values(y[None], p[None])[0])
-    compiled, mapped = jax.jit(lambda y, p: (case.loss.values(y, p), rows(y, p)))(y, predictions)
-    close(compiled, plain)
-    close(mapped, plain)
+    return jax.jit(lambda y, p: (case.loss.values(y, p), rows(y, p)))(y, predictions)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_vmap_agrees_with_all_rows_at_once(case):
+    compiled, mapped = compiled_and_mapped(case)
+    close(mapped, compiled)
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH.values(), ids=str)
+def test_jit_agrees_with_the_plain_call(case):
+    y, predictions, _ = arrays(case.kind, (2, 4, 3))
+    close(compiled_and_mapped(case)[0], case.loss.values(y, predictions))
 
 
 def gradients(function, x, step=1e-7):
-    """By autodiff and by central differences, in one compilation."""
-
-    @jax.jit
-    def both(x):
-        steps = step * jnp.eye(x.size).reshape(x.size, *x.shape)
-        differences = jax.lax.map(lambda d: (function(x + d) - function(x - d)) / (2 * step), steps)
-        return jax.grad(function)(x), differences.reshape(x.shape)
-
-    return both(x)
+    """By autodiff and by central differences, traced."""
+    steps = step * np.eye(x.size).reshape(x.size, *x.shape)
+    above, below = jax.vmap(jax.vmap(function))(jnp.stack([x + steps, x - steps]))
+    return jax.grad(function)(x), ((above - below) / (2 * step)).reshape(x.shape)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_gradient_equals_central_differences_in_float64(case):
-    with jax.enable_x64(True):
-        y, predictions, logits = arrays(case.kind, (2, 4, 3), np.float64, seed=3)
-        exact, expected = gradients(lambda p: jnp.sum(case.loss.values(y, p)), predictions)
-        assert exact.dtype == np.float64
-        np.testing.assert_allclose(exact, expected, rtol=1e-5, atol=1e-6)
+    @jax.jit
+    def both(y, predictions, logits):
+        found = [gradients(lambda p: jnp.sum(case.loss.values(y, p)), predictions)]
         if case.loss.FUSES:
-            exact, expected = gradients(lambda z: jnp.sum(case.loss.values_from_logits(y, z)), logits)
+            found.append(gradients(lambda z: jnp.sum(case.loss.values_from_logits(y, z)), logits))
+        return found
+
+    with jax.enable_x64(True):
+        for exact, expected in both(*arrays(case.kind, (2, 4, 3), np.float64, seed=3)):
+            assert exact.dtype == np.float64
             np.testing.assert_allclose(exact, expected, rtol=1e-5, atol=1e-6)
 
 
 def measured(loss, data):
-    """Value and gradient of deepkit's or Keras's loss on several batches, compiled once."""
+    """Values of deepkit's or Keras's loss on several batches, and the gradient on the last, traced."""
 
     def value(x, y, weights):
         return jnp.asarray(loss(y, x, weights))
 
-    return jax.jit(lambda data: [jax.value_and_grad(value)(x, y, w) for y, x, w in data])(data)
+    *others, (y, x, weights) = data
+    return [value(x, y, w) for y, x, w in others], jax.value_and_grad(value)(x, y, weights)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.keras is not None], ids=str)
@@ -188,25 +198,30 @@ def test_values_and_gradients_equal_keras(case):
         ours.append((y, predictions, weights))
         # Keras does not spread (batch,) weights over the positions of a row.
         theirs.append((y, predictions, weights if len(shape) == 2 else weights[:, None]))
-    jax.tree.map(close, measured(case.loss, ours), measured(case.keras, theirs))
+    both = jax.jit(lambda ours, theirs: (measured(case.loss, ours), measured(case.keras, theirs)))
+    jax.tree.map(close, *both(ours, theirs))
 
 
 @pytest.mark.parametrize("case", FUSED, ids=str)
 def test_logits_give_what_keras_gives_on_probabilities_and_on_logits(case):
     data = [arrays(case.kind, shape) for shape in case.shapes]
-    from_logits, from_probabilities = jax.jit(
-        lambda data: (
-            [case.loss.values_from_logits(y, logits) for y, _, logits in data],
-            [case.loss.values(y, case.loss.probabilities(logits)) for y, _, logits in data],
-        )
-    )(data)
-    jax.tree.map(lambda left, right: close(left, right, 1e-4), from_logits, from_probabilities)
-    if case.keras is None or isinstance(case.loss, losses.KLDivergence):
-        return
-    config = {key: value for key, value in case.keras.get_config().items() if key not in ("fn", "name")}
     batches = [(y, logits, None) for y, _, logits in data]
-    ours = measured(case.loss.replace(from_logits=True), batches)
-    jax.tree.map(close, ours, measured(type(case.keras)(**{**config, "from_logits": True}), batches))
+    ours = theirs = None
+    if case.keras is not None and not isinstance(case.loss, losses.KLDivergence):
+        config = {key: value for key, value in case.keras.get_config().items() if key not in ("fn", "name")}
+        ours = case.loss.replace(from_logits=True)
+        theirs = type(case.keras)(**{**config, "from_logits": True})
+
+    @jax.jit
+    def program(data, batches):
+        from_logits = [case.loss.values_from_logits(y, logits) for y, _, logits in data]
+        from_probabilities = [case.loss.values(y, case.loss.probabilities(logits)) for y, _, logits in data]
+        return from_logits, from_probabilities, [measured(loss, batches) for loss in (ours, theirs) if loss is not None]
+
+    from_logits, from_probabilities, pair = program(data, batches)
+    jax.tree.map(lambda left, right: close(left, right, 1e-4), from_logits, from_probabilities)
+    if pair:
+        jax.tree.map(close, *pair)
 
 
 def close(ours, theirs, tolerance=1e-5):
@@ -224,13 +239,16 @@ def test_extreme_logits_keep_finite_values_and_a_gradient(case):
 
 
 @pytest.mark.parametrize("case", FUSED, ids=str)
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_probabilities_of_zero_and_one_stay_finite(case, dtype):
+def test_probabilities_of_zero_and_one_stay_finite(case):
     y, predictions, _ = arrays(case.kind, (4, 3))
     certain = np.round(predictions) if case.kind == "binary" else np.eye(3)[[0, 1, 2, 0]]
-    values, gradient = jax.jit(jax.value_and_grad(lambda p: case.loss.values(y, p).sum()))(jnp.asarray(certain, dtype))
-    assert np.isfinite(np.float32(values))
-    assert np.isfinite(np.asarray(gradient, np.float32)).all()
+    both = jax.value_and_grad(lambda p: case.loss.values(y, p).sum())
+    dtypes = ("float32", "float16", "bfloat16")
+    found = jax.jit(lambda every: [both(p) for p in every])([certain.astype(jnp.dtype(dtype)) for dtype in dtypes])
+    for dtype, (values, gradient) in zip(dtypes, found, strict=True):
+        assert gradient.dtype == dtype
+        assert np.isfinite(np.float32(values)), dtype
+        assert np.isfinite(np.asarray(gradient, np.float32)).all(), dtype
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -289,8 +307,10 @@ def test_checking_leaves_the_users_array_alone():
 def test_hinge_takes_zero_and_one():
     loss, scores = losses.Hinge(), np.array([[0.3], [-2.0], [0.5]], np.float32)
     signs = np.array([[-1.0], [1.0], [1.0]])
-    np.testing.assert_array_equal(loss.values(signs, scores), loss.values((signs + 1) / 2, scores))
-    close(loss((signs + 1) / 2, scores), keras.losses.Hinge()((signs + 1) / 2, scores))
+    values = jax.jit(loss.values)
+    np.testing.assert_array_equal(values(signs, scores), values((signs + 1) / 2, scores))
+    ours, theirs = jax.jit(lambda y: (loss(y, scores), keras.losses.Hinge()(y, scores)))((signs + 1) / 2)
+    close(ours, theirs)
 
 
 class TestCrossentropy:
@@ -382,10 +402,15 @@ class TestFunctionLoss:
 
 def test_pinball_of_several_quantiles_is_the_mean_of_each():
     y, p, _ = arrays("quantiles", (5, 3))
-    several = losses.Pinball((0.1, 0.5, 0.9))(y, p)
-    single = [losses.Pinball(q)(y, p[:, i : i + 1]) for i, q in enumerate((0.1, 0.5, 0.9))]
+    quantiles = (0.1, 0.5, 0.9)
+
+    @jax.jit
+    def costs(y, p):
+        single = [losses.Pinball(q)(y, p[:, i : i + 1]) for i, q in enumerate(quantiles)]
+        return losses.Pinball(quantiles)(y, p), single, losses.Pinball(quantiles)(jnp.repeat(y, 3, axis=1), p)
+
+    several, single, repeated = costs(y, p)
     assert float(several) == pytest.approx(float(np.mean(single)), rel=1e-6)
-    repeated = losses.Pinball((0.1, 0.5, 0.9))(np.repeat(y, 3, axis=1), p)
     assert float(repeated) == float(several)
     checked = losses.Pinball([0.1, 0.5, 0.9]).check_targets(y[:, 0], Spec((None, 3)), "y")
     np.testing.assert_array_equal(checked, np.repeat(y, 3, axis=1))
@@ -394,12 +419,17 @@ def test_pinball_of_several_quantiles_is_the_mean_of_each():
 def test_weights_of_zero_still_count_as_rows():
     y, p, _ = arrays("real", (4, 3))
     weights = np.array([1.0, 0.0, 2.0, 0.0])
-    expected = (losses.MeanSquaredError().values(y, p) * weights).sum() / 4
-    assert float(losses.MeanSquaredError()(y, p, weights)) == pytest.approx(float(expected), rel=1e-6)
+    loss = losses.MeanSquaredError()
+    values, weighted = jax.jit(lambda y, p: (loss.values(y, p), loss(y, p, weights)))(y, p)
+    expected = (np.asarray(values) * weights).sum() / 4
+    assert float(weighted) == pytest.approx(float(expected), rel=1e-6)
     sequence, predicted, _ = arrays("real", (4, 6, 3))
     per_position = np.linspace(0, 1, 24).reshape(4, 6)
-    keras_value = keras.losses.MeanSquaredError()(sequence, predicted, per_position)
-    close(losses.MeanSquaredError()(sequence, predicted, per_position), keras_value)
+    close(
+        *jax.jit(lambda *rows: [mse(*rows) for mse in (loss, keras.losses.MeanSquaredError())])(
+            sequence, predicted, per_position
+        )
+    )
 
 
 def test_whole_number_predictions_become_floats():

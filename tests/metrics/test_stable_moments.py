@@ -37,7 +37,7 @@ def test_r2_score(far_from_zero):
     y_true, y_pred = far_from_zero
     expected = sklearn.metrics.r2_score(y_true.astype(np.float64), y_pred.astype(np.float64))
     np.testing.assert_allclose(over_batches(metrics.R2Score(), y_true, y_pred), expected, atol=1e-4)
-    np.testing.assert_allclose(metrics.R2Score()(y_true, y_pred), expected, atol=1e-4)
+    np.testing.assert_allclose(jax.jit(metrics.R2Score().__call__)(y_true, y_pred), expected, atol=1e-4)
     # The textbook formula, in the same float32, is not even near: the test would notice it.
     total = np.sum(y_true**2, dtype=np.float32) - np.sum(y_true, dtype=np.float32) ** 2 / np.float32(ROWS)
     assert abs(1 - np.sum((y_true - y_pred) ** 2) / total - expected) > 0.01
@@ -47,7 +47,7 @@ def test_pearson_r(far_from_zero):
     y_true, y_pred = far_from_zero
     expected = np.corrcoef(y_true[:, 0].astype(np.float64), y_pred[:, 0].astype(np.float64))[0, 1]
     np.testing.assert_allclose(over_batches(metrics.PearsonR(), y_true, y_pred), expected, atol=1e-4)
-    np.testing.assert_allclose(metrics.PearsonR()(y_true, y_pred), expected, atol=1e-4)
+    np.testing.assert_allclose(jax.jit(metrics.PearsonR().__call__)(y_true, y_pred), expected, atol=1e-4)
 
 
 def test_a_constant_stays_a_constant_over_batches(far_from_zero):

@@ -11,26 +11,34 @@ from deepkit.configuration import encode
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.optimizers import OptaxOptimizer, schedules
 
-PARAMS = {"dense": {"kernel": jnp.arange(6.0).reshape(2, 3), "bias": jnp.ones(3)}, "flatten": {}}
-GRADIENTS = jax.tree.map(lambda p: 0.1 * p + 1, PARAMS)
+ARRAYS = {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "bias": np.ones(3, np.float32)}
+PARAMS = jax.tree.map(jnp.asarray, {"dense": ARRAYS, "flatten": {}})
+GRADIENTS = jax.tree.map(jnp.asarray, {"dense": {name: 0.1 * p + 1 for name, p in ARRAYS.items()}, "flatten": {}})
 
 
 def run(optimizer, steps=5, rate=None):
     params, state = PARAMS, optimizer.init(PARAMS)
-    update = jax.jit(optimizer.update)
-    for step in range(steps):
-        now = optimizer.schedule(step) if rate is None else rate
-        updates, state = update(GRADIENTS, state, params, now)
-        params = optax.apply_updates(params, updates)
+
+    @jax.jit
+    def step(state, params, rate):
+        updates, state = optimizer.update(GRADIENTS, state, params, rate)
+        return optax.apply_updates(params, updates), state
+
+    for number in range(steps):
+        params, state = step(state, params, optimizer.schedule(number) if rate is None else rate)
     return params
 
 
 def run_optax(transformation, steps=5):
     params, state = PARAMS, transformation.init(PARAMS)
-    update = jax.jit(transformation.update)
+
+    @jax.jit
+    def step(state, params):
+        updates, state = transformation.update(GRADIENTS, state, params)
+        return optax.apply_updates(params, updates), state
+
     for _ in range(steps):
-        updates, state = update(GRADIENTS, state, params)
-        params = optax.apply_updates(params, updates)
+        params, state = step(state, params)
     return params
 
 
@@ -78,8 +86,8 @@ def test_clipping_and_average_are_ours():
     optimizer = OptaxOptimizer(optax.sgd(0.1), global_clipnorm=1.0, use_ema=True)
     assert_close(run(optimizer), run_optax(optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1))))
     state = optimizer.init(PARAMS)
-    updates, state = optimizer.update(GRADIENTS, state, PARAMS, 1.0)
-    assert_close(optimizer.averaged(state, PARAMS), optax.apply_updates(PARAMS, updates))
+    updates, state = jax.jit(optimizer.update)(GRADIENTS, state, PARAMS, 1.0)
+    assert_close(jax.jit(optimizer.averaged)(state, PARAMS), optax.apply_updates(PARAMS, updates))
 
 
 def test_what_it_refuses():

@@ -45,6 +45,9 @@ OURS = [
     ("LinearWarmup", (schedules.CosineDecay(0.2, 30), 10), {"initial_learning_rate": 0.01}),
     ("OneCycle", (0.4, 60), {}),
 ]
+# The others are called plainly by tests of their own, below.
+PLAIN = ("ExponentialDecay", "PiecewiseConstantDecay", "PolynomialDecay", "InverseTimeDecay", "CosineDecay")
+LAST_OF_EACH = {case[0]: case for case in KERAS if case[0] in PLAIN}
 each_schedule = pytest.mark.parametrize(("name", "positional", "keywords"), KERAS + OURS, ids=lambda value: str(value))
 
 
@@ -53,17 +56,28 @@ def test_like_keras(name, positional, keywords):
     ours = getattr(schedules, name)(*positional, **keywords)
     theirs = getattr(keras.optimizers.schedules, name)(*positional, **keywords)
     # Traced, because Keras's lax.cond would be compiled anew for every step.
-    expected = jax.jit(jax.vmap(theirs))(jnp.asarray(STEPS))
-    np.testing.assert_allclose(ours(STEPS), expected, rtol=1e-5, atol=1e-7)
+    actual, expected = jax.jit(lambda steps: (ours(steps), jax.vmap(theirs)(steps)))(STEPS)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
+
+
+FEW = STEPS[::9]
+
+
+def one_and_all(schedule):
+    """A program: the schedule at one step, called by an optimizer, at several at once, and mapped over them."""
+    optimizer = optimizers.SGD(schedule)
+    return jax.jit(lambda step, few: (optimizer.schedule(step), schedule(few), jax.vmap(schedule)(few)))
 
 
 @each_schedule
 def test_traced_vectorised_and_through_json(name, positional, keywords):
     schedule = getattr(schedules, name)(*positional, **keywords)
-    few = STEPS[::9]
-    one_by_one = np.asarray([schedule(int(step)) for step in few])
-    np.testing.assert_allclose(jax.jit(jax.vmap(schedule))(jnp.asarray(few)), one_by_one, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(schedule(few), one_by_one, rtol=1e-5, atol=1e-7)
+    program = one_and_all(schedule)
+    found = [program(step, FEW) for step in FEW]
+    one_by_one = np.asarray([one for one, _, _ in found])
+    _, at_once, mapped = found[0]
+    np.testing.assert_allclose(mapped, one_by_one, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(at_once, one_by_one, rtol=1e-5, atol=1e-7)
     assert np.isfinite(one_by_one).all()
     again = decode(json.loads(json.dumps(encode(schedule))), VOCABULARY)
     assert again == schedule
@@ -71,10 +85,18 @@ def test_traced_vectorised_and_through_json(name, positional, keywords):
     assert decode(json.loads(json.dumps(encode(optimizer))), VOCABULARY | {"optimizers.SGD": optimizers.SGD}) == (
         optimizer
     )
-    assert float(optimizer.schedule(few[3])) == pytest.approx(one_by_one[3])
     assert jax.eval_shape(optimizer.schedule, jnp.int32(3)).dtype == jnp.float32
     with jax.enable_x64(True):
         assert jax.eval_shape(optimizer.schedule, jnp.int32(3)).dtype == jnp.float64
+
+
+@pytest.mark.parametrize(("name", "positional", "keywords"), LAST_OF_EACH.values(), ids=LAST_OF_EACH)
+def test_a_plain_call_gives_what_the_program_gives(name, positional, keywords):
+    schedule = getattr(schedules, name)(*positional, **keywords)
+    program = one_and_all(schedule)
+    expected = np.asarray([program(step, FEW)[0] for step in FEW])
+    np.testing.assert_allclose([schedule(int(step)) for step in FEW], expected, rtol=1e-5, atol=1e-7)
+    assert float(optimizers.SGD(schedule).schedule(int(FEW[3]))) == pytest.approx(expected[3])
 
 
 def test_step_decay():
@@ -87,8 +109,10 @@ def test_step_decay():
 def test_linear_warmup_then_the_schedule_from_its_own_step_zero():
     cosine = schedules.CosineDecay(0.2, 30)
     schedule = schedules.LinearWarmup(cosine, 10, 0.1)
-    np.testing.assert_allclose(schedule(np.arange(10)), 0.1 + 0.01 * np.arange(10), rtol=1e-6)
-    np.testing.assert_allclose(schedule(np.arange(10, 50)), cosine(np.arange(40)), rtol=1e-5, atol=1e-7)
+    steps = np.arange(50)
+    rates, of_cosine = map(np.asarray, jax.jit(lambda steps: (schedule(steps), cosine(steps)))(steps))
+    np.testing.assert_allclose(rates[:10], 0.1 + 0.01 * np.arange(10), rtol=1e-6)
+    np.testing.assert_allclose(rates[10:], of_cosine[:40], rtol=1e-5, atol=1e-7)
     assert float(schedules.LinearWarmup(0.2, 10)(1000)) == pytest.approx(0.2)
 
 

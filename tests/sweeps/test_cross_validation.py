@@ -10,6 +10,8 @@ from deepkit.errors import DeepkitError, DeepkitValueError, DeepkitWarning
 
 IRIS = dk.datasets.load_iris()
 TWO = IRIS.select(np.arange(100))
+NINETY = IRIS.select(np.arange(5, 95))
+"""Two classes, in folds of one size: one program per batch size."""
 
 
 def plain(learning_rate=0.1):
@@ -131,7 +133,7 @@ def test_nested_folds_keep_groups_and_time():
 
 def test_leave_one_out_is_the_share_of_rows_that_are_right():
     rows = np.random.default_rng(0).choice(100, 12, replace=False)
-    result = dk.cross_validate(plain, TWO.select(rows), folds="leave-one-out", epochs=30, verbose=0)
+    result = dk.cross_validate(plain, TWO.select(rows), folds="leave-one-out", epochs=30, shuffle=False, verbose=0)
     right = result.array("dev_accuracy")
     assert right.shape == (1, 12, 1) and set(right.ravel()) <= {0.0, 1.0}
     assert result.estimate(figure="dev_accuracy").mean == pytest.approx(right.mean())
@@ -152,13 +154,12 @@ def test_arrays_repeats_and_runs_that_diverge():
         result.estimate({"learning_rate": 7})
 
 
-@pytest.mark.parametrize("inner", [0, 2])
-def test_settings_that_lie_on_no_grid(inner):
-    space = {"learning_rate": dk.sweeps.LogUniform(1e-4, 0.1), "batch_size": [8, None]}
-    folds = dk.folds(TWO, k=3)
-    sampled = dk.cross_validate(
-        plain, folds, space=space, samples=4, sampling="latin", seeds=2, epochs=2, inner=inner, verbose=0
-    )
+@pytest.mark.parametrize(("inner", "sizes"), [(0, [8, None]), (2, [None])])
+def test_settings_that_lie_on_no_grid(inner, sizes):
+    space = {"learning_rate": dk.sweeps.LogUniform(1e-4, 0.1), "batch_size": sizes}
+    options = {"seeds": 2, "epochs": 2, "inner": inner, "shuffle": False, "verbose": 0}
+    folds = dk.folds(NINETY, k=3)
+    sampled = dk.cross_validate(plain, folds, space=space, samples=4, sampling="latin", **options)
     assert len({setting["learning_rate"] for setting in sampled.settings}) == 4
     assert len(sampled.sweep) == 4 * 3 * 2 * (inner + 1) and len(sampled.frame()) == 24
     assert sampled.table()["learning_rate"].tolist() == [setting["learning_rate"] for setting in sampled.settings]
@@ -167,16 +168,20 @@ def test_settings_that_lie_on_no_grid(inner):
     listed = sampled.frame().query(f"learning_rate == {sampled.settings[number]['learning_rate']} and fold == {fold}")
     np.testing.assert_array_equal(listed["dev_loss"], sampled.array("dev_loss")[number, fold])
     # The same settings as a list are the same study.
-    again = dk.cross_validate(plain, folds, grid=list(sampled.settings), seeds=2, epochs=2, inner=inner, verbose=0)
+    again = dk.cross_validate(plain, folds, grid=list(sampled.settings), **options)
     np.testing.assert_array_equal(again.array("dev_loss"), sampled.array("dev_loss"))
     assert again.best == sampled.best in sampled.settings
-    assert sampled.model.predict(TWO.x).shape == (100, 3)
+    assert sampled.model.predict(NINETY.x).shape == (90, 3)
+    # The data are a table, and what comes back is one.
+    assert isinstance(sampled.frame(), pd.DataFrame)
+    assert sampled.model.columns == tuple(IRIS.x.columns)
     if inner:
         assert all(setting in sampled.settings for setting in sampled.nested.settings)
 
 
 def test_a_study_of_folds_says_nothing_by_itself(capsys):
-    dk.cross_validate(plain, dk.folds(TWO, k=2), space={"learning_rate": [0.1, 0.2]}, samples=2, epochs=1)
+    space = {"learning_rate": [0.1, 0.2]}
+    dk.cross_validate(plain, dk.folds(TWO, k=2), space=space, samples=2, epochs=1, batch_size=None, shuffle=False)
     assert len(capsys.readouterr().out.splitlines()) == 1, "the line with the time, and no finding about folds"
 
 
@@ -217,9 +222,3 @@ def test_wrong_use(change, message):
     arguments = {"data": IRIS, "epochs": 1, "verbose": 0} | change
     with pytest.raises(DeepkitError, match=message):
         dk.cross_validate(plain, **arguments)
-
-
-def test_table_columns_are_kept():
-    result = dk.cross_validate(plain, dk.folds(IRIS, k=2), epochs=1, verbose=0)
-    assert isinstance(result.frame(), pd.DataFrame)
-    assert result.model.columns == tuple(IRIS.x.columns)

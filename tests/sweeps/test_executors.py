@@ -20,11 +20,13 @@ from deepkit.sweeps.members import Group, Member
 from deepkit.sweeps.workers import Failed, Finished, Job, Report
 
 RATES = {"learning_rate": [0.05, 0.1, 0.2]}
+WHOLE = {"batch_size": None, "shuffle": False}
+"""A smaller program, which compiles sooner."""
 
 
 def run(build=studies.net, data=None, **arguments):
     data = studies.blobs() if data is None else data
-    return dk.sweep(build, data, **({"grid": RATES, "seeds": 4, "epochs": 3, "verbose": 0} | arguments))
+    return dk.sweep(build, data, **({"grid": RATES, "seeds": 4, "epochs": 3, "verbose": 0} | WHOLE | arguments))
 
 
 def same(a, b):

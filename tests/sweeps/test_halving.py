@@ -11,10 +11,12 @@ from deepkit.errors import DeepkitError
 
 DATA = (*studies.blobs(0, 60), studies.blobs(1, 40))
 RATES = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+WHOLE = {"batch_size": None, "shuffle": False, "verbose": 0}
+"""A smaller program, which compiles sooner."""
 
 
 def search(**arguments):
-    given = {"grid": {"learning_rate": RATES}, "epochs": 2, "seeds": 2, "width": 1, "verbose": 0}
+    given = {"grid": {"learning_rate": RATES}, "epochs": 2, "seeds": 2, "width": 1, **WHOLE}
     return dk.sweeps.halving(studies.net, DATA, **(given | arguments))
 
 
@@ -33,7 +35,7 @@ def test_rounds(found):
 
 
 def test_every_round_is_a_sweep_from_the_start(found):
-    alone = dk.sweep(studies.net, DATA, grid={"learning_rate": RATES}, epochs=6, seeds=2, width=1, verbose=0)
+    alone = dk.sweep(studies.net, DATA, grid={"learning_rate": RATES}, epochs=6, seeds=2, width=1, **WHOLE)
     last = found.rungs[-1]
     np.testing.assert_allclose(last.scores, alone.array("dev_loss").mean(axis=1)[list(last.numbers)], rtol=1e-5)
     assert found.best.settings["learning_rate"] == RATES[last.kept[0]]
@@ -58,11 +60,11 @@ def test_a_space_an_accuracy_and_runs_that_diverge():
     assert result.best.figures["dev_accuracy"] == np.nanmax(result.rungs[-1].result.final("dev_accuracy"))
 
     diverging = dk.sweeps.halving(
-        squared, DATA, grid=[{"learning_rate": 1e30}, {"learning_rate": 0.01}], epochs=3, verbose=0
+        squared, DATA, grid=[{"learning_rate": 1e30}, {"learning_rate": 0.01}], epochs=3, **WHOLE
     )
     assert np.isnan(diverging.rungs[0].scores[0]) and diverging.rungs[0].kept == (1,)
     with pytest.raises(DeepkitError, match="no setting has a number"):
-        dk.sweeps.halving(squared, DATA, grid={"learning_rate": [1e30, 1e31]}, epochs=3, verbose=0)
+        dk.sweeps.halving(squared, DATA, grid={"learning_rate": [1e30, 1e31]}, epochs=3, **WHOLE)
 
 
 def squared(learning_rate):

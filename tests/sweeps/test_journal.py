@@ -21,7 +21,7 @@ from deepkit.sweeps import workers
 from deepkit.sweeps.records import Records
 
 WHOLE = {"batch_size": None, "shuffle": False, "verbose": 0}
-"""Compiles in half the time."""
+"""A smaller program, which compiles sooner."""
 
 
 @pytest.fixture

@@ -40,11 +40,13 @@ def fails(rate):
     return build(rate, "relu")
 
 grid = {"rate": [0.01, 0.1, 0.3], "activation": ["relu", "tanh"]}
-few = dk.sweep(build, drawn(0), grid=grid, seeds=4, epochs=5, width=1, verbose=0)
-own = dk.sweep(build, drawn, grid={**grid, "units": [3, 5]}, seeds=2, epochs=2, batch_size=8, width=1, verbose=0)
+whole = {"batch_size": None, "shuffle": False, "verbose": 0}  # a smaller program, which compiles sooner
+few = dk.sweep(build, drawn(0), grid=grid, seeds=4, epochs=5, width=1, **whole)
+grid = {"rate": [0.01, 0.1, 0.3], "activation": ["tanh"], "units": [3, 5]}
+own = dk.sweep(build, drawn, grid=grid, seeds=2, epochs=2, batch_size=8, width=1, verbose=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    failed = dk.sweep(fails, drawn(0), grid={"rate": [0.1, 0.3]}, seeds=3, epochs=1, verbose=0)
+    failed = dk.sweep(fails, drawn(0), grid={"rate": [0.1, 0.3]}, seeds=3, epochs=1, **whole)
 print(json.dumps({
     "few": few.history.tolist(), "own": own.history.tolist(), "devices": len(used), "all": sum(used.values()),
     "failures": len(failed.failures()),

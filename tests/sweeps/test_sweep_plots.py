@@ -28,7 +28,7 @@ def result():
     y = (np.arange(40) % 2).astype("float32")
     x = (draw.normal(size=(40, 2)) + 3 * y[:, None]).astype("float32")
     grid = {"learning_rate": RATES, "width": WIDTHS}
-    return dk.sweep(build, (x, y, (x, y)), grid=grid, seeds=SEEDS, epochs=5, batch_size=8, verbose=0)
+    return dk.sweep(build, (x, y, (x, y)), grid=grid, seeds=SEEDS, epochs=5, batch_size=8, shuffle=False, verbose=0)
 
 
 def lines_of(panel, label):
@@ -152,7 +152,7 @@ def test_scale_of_an_axis(values, scale):
 def test_sampled_points_have_their_settings_as_axes():
     space = {"learning_rate": dk.sweeps.LogUniform(1e-3, 1)}
     x = np.ones((8, 2), "float32")
-    sampled = dk.sweep(build, (x, x[:, 0]), space=space, samples=5, epochs=1, verbose=0)
+    sampled = dk.sweep(build, (x, x[:, 0]), space=space, samples=5, epochs=1, batch_size=None, shuffle=False, verbose=0)
     (panel,) = sampled.plot("learning_rate", "loss").axes
     assert panel.get_legend_handles_labels()[1] == ["a run"]
     assert sampled.plot("sample", "loss").axes[0].get_xlabel() == "sample"

@@ -8,6 +8,9 @@ import deepkit as dk
 from deepkit.sweeps.widths import outline_of, shelves
 
 WIDTHS = [3, 8]
+BATCHES = {"epochs": 4, "batch_size": 16}
+WHOLE = {"epochs": 12, "batch_size": None, "shuffle": False}
+"""As many steps, in a smaller program, which compiles sooner."""
 
 
 def rows(seed=0):
@@ -27,26 +30,29 @@ def net(width=4, activation="relu", optimizer=None, middle=None, rate=None, **de
     return model
 
 
-def check(build, data, programs, **options):
-    """Sweep over widths, and every member against the same model trained alone."""
-    result = dk.sweep(build, data, grid={"width": WIDTHS}, epochs=4, batch_size=16, seeds=[3, 9], verbose=0, **options)
+def check(build, data, programs, run=WHOLE, alone=(0,), **options):
+    """Sweep over widths, and members against the same model trained alone: 0 is narrow and padded, 3 is wide."""
+    result = dk.sweep(build, data, grid={"width": WIDTHS}, seeds=[3, 9], verbose=0, **run, **options)
     assert result.programs == programs
-    for number in (0, 3):  # a narrow and a wide one
+    for number in alone:
         member = result.member(number)
         model = build(**member.settings)
         x, y, *validation = data(seed=member.seed) if callable(data) else data
         history = model.fit(
-            x, y, epochs=4, batch_size=16, seed=member.seed, verbose=0,
-            validation_data=validation[0] if validation else None, **options,
-        )  # fmt: skip
+            x, y, seed=member.seed, verbose=0, validation_data=validation[0] if validation else None, **run, **options
+        )
         kept = member.model
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), kept.params, model.params)
         np.testing.assert_allclose(member.history["loss"][: len(history["loss"])], history["loss"], rtol=2e-4)
     return result
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid", "exponential"])
-def test_activations(activation):
+def test_narrow_and_wide_members_in_batches():
+    check(net, rows(), 1, BATCHES, alone=(0, 3))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "exponential"])
+def test_activations_of_which_zero_is_not_zero(activation):
     check(lambda width: net(width, activation), rows(), 1)
 
 
@@ -66,7 +72,7 @@ def test_optimizers(make):
 def test_penalties_validation_and_the_best_weights():
     build = lambda width: net(width, "sigmoid", kernel_regularizer=dk.regularizers.L1L2(0.01, 0.02))  # noqa: E731
     early = [dk.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.05, restore_best_weights=True)]
-    check(build, (*rows(), rows(1)), 1, callbacks=early)
+    check(build, (*rows(), rows(1)), 1, BATCHES, alone=(0, 3), callbacks=early)
 
 
 def test_rows_of_their_own_and_fitted_statistics():
@@ -79,7 +85,7 @@ def test_rows_of_their_own_and_fitted_statistics():
         model.compile("adam", "binary_crossentropy")
         return model
 
-    check(build, lambda seed: rows(seed), 1)
+    check(build, lambda seed: rows(seed), 1, BATCHES)
 
 
 def test_layers_between_and_frozen_layers():

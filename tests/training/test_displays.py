@@ -154,12 +154,28 @@ def cursor_is_back(raw):
     return raw.rfind(SHOWN) > raw.rfind(HIDDEN)
 
 
-def test_a_live_line_on_a_terminal():
-    raw = on_a_terminal("""
+@pytest.fixture(scope="module")
+def terminal():
+    """What three runs of one process write: one that takes its time, one whose callback prints, one that fails."""
+    return on_a_terminal("""
         slow = dk.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: time.sleep(0.15))
         model.fit(x, y, epochs=8, callbacks=[slow])
-        print("done")
-    """)
+        print("done", flush=True)
+        print("next", flush=True)
+        hooks = dk.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("epoch", epoch, "says hello"))
+        model.fit(x, y, epochs=3, initial_epoch=1, verbose=1, callbacks=[hooks])
+        print("next", flush=True)
+        def fail(epoch, logs):
+            raise ZeroDivisionError("on purpose")
+        try:
+            model.fit(x, y, epochs=5, callbacks=[dk.callbacks.LambdaCallback(on_epoch_end=fail)])
+        except ZeroDivisionError:
+            print("caught", sys.stdout is sys.__stdout__)
+    """).split("next\r\n")
+
+
+def test_a_live_line_on_a_terminal(terminal):
+    raw, *_ = terminal
     assert re.search(r"epoch [1-7]/8 ", raw)
     assert re.search(r"loss [\d.]+ · accuracy [\d.]+ .* s left", raw)
     assert cursor_is_back(raw)
@@ -169,15 +185,18 @@ def test_a_live_line_on_a_terminal():
     assert lines[2:] == ["done", ""]
 
 
-def test_prints_of_callbacks_stand_above_the_live_line():
-    raw = on_a_terminal("""
-        hooks = dk.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("epoch", epoch, "says hello"))
-        model.fit(x, y, epochs=3, initial_epoch=1, verbose=1, callbacks=[hooks])
-    """)
+def test_prints_of_callbacks_stand_above_the_live_line(terminal):
+    _, raw, _ = terminal
     lines = screen(raw)
-    assert lines[1:3] == ["epoch 1 says hello", "epoch 2 says hello"]
-    assert lines[3].startswith("epoch 3/3 in ")
-    assert lines[4:] == [""]
+    assert lines[:2] == ["epoch 1 says hello", "epoch 2 says hello"]
+    assert lines[2].startswith("epoch 3/3 in ")
+    assert lines[3:] == [""]
+
+
+def test_an_error_on_a_terminal_leaves_it_tidy(terminal):
+    *_, raw = terminal
+    assert cursor_is_back(raw)
+    assert screen(raw) == ["caught True", ""]
 
 
 def test_ctrl_c_on_a_terminal_leaves_it_tidy():
@@ -190,16 +209,3 @@ def test_ctrl_c_on_a_terminal_leaves_it_tidy():
     assert re.search(r"· Interrupted in epoch \d+; the model", " ".join(lines)), lines
     assert lines[-2:] == ["epochs: True", ""]
     assert "Traceback" not in raw
-
-
-def test_an_error_on_a_terminal_leaves_it_tidy():
-    raw = on_a_terminal("""
-        def fail(epoch, logs):
-            raise ZeroDivisionError("on purpose")
-        try:
-            model.fit(x, y, epochs=5, callbacks=[dk.callbacks.LambdaCallback(on_epoch_end=fail)])
-        except ZeroDivisionError:
-            print("caught", sys.stdout is sys.__stdout__)
-    """)
-    assert cursor_is_back(raw)
-    assert screen(raw) == ["begin", "caught True", ""]

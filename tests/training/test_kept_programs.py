@@ -23,20 +23,33 @@ monitoring.register_event_duration_secs_listener(
 )
 x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 y = (x[:, 0] > 0).astype("float32")
-inputs = dk.Input(3)
-setting = json.loads(sys.argv[1])
-h = dk.layers.Dense(4, "tanh")(inputs)
-if setting.get("custom"):
-    h = dk.layers.Lambda(lambda t: t * setting["custom"])(h)
-if "dropout" in setting:
-    h = dk.layers.Dropout(setting["dropout"])(h)
-model = dk.Model(inputs, dk.layers.Dense(1, "sigmoid")(h))
-model.compile(dk.optimizers.SGD(setting.get("rate", 0.1)), "bce")
-if "predict" in setting:
-    model.predict(x)
-history = model.fit(x, y, epochs=3, verbose=0)
-print(json.dumps({"loss": history["loss"], "programs": seen}))
+
+def trained(setting):
+    inputs = dk.Input(3)
+    h = dk.layers.Dense(4, "tanh")(inputs)
+    if setting.get("custom"):
+        h = dk.layers.Lambda(lambda t: t * setting["custom"])(h)
+    if "dropout" in setting:
+        h = dk.layers.Dropout(setting["dropout"])(h)
+    model = dk.Model(inputs, dk.layers.Dense(1, "sigmoid")(h))
+    model.compile(dk.optimizers.SGD(setting.get("rate", 0.1)), "bce")
+    if "predict" in setting:
+        model.predict(x)
+    seen.clear()
+    history = model.fit(x, y, epochs=3, verbose=0)
+    return {"loss": history["loss"], "programs": list(seen)}
+
+print(json.dumps([trained(setting) for setting in json.loads(sys.argv[1])]))
 """
+
+
+def run(cache, *settings):
+    """Trains a model for each of these, in one new process."""
+    environment = {**os.environ, "DEEPKIT_CACHE": str(cache)}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    command = [sys.executable, "-c", WORK, json.dumps(settings)]
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -44,47 +57,51 @@ def cache(tmp_path_factory) -> pathlib.Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def run(cache, **setting):
-    environment = {**os.environ, "DEEPKIT_CACHE": str(cache)}
-    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    command = [sys.executable, "-c", WORK, json.dumps(setting)]
-    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    return json.loads(output.splitlines()[-1])
+@pytest.fixture(scope="module")
+def processes(cache):
+    """What four processes did, one after another. Only the first model of a process is sure to come from a file."""
+    return [
+        run(cache, {}),
+        run(cache, {}, {"rate": 0.5}, {"dropout": 0.5}),
+        run(cache, {"dropout": 0.25}, {"custom": 1.0}),
+        run(cache, {"custom": 2.0}, {"predict": True}),
+    ]
 
 
-def test_a_second_process_compiles_nothing_and_learns_the_same(cache):
-    first, second = run(cache), run(cache)
+def test_a_second_process_compiles_nothing_and_learns_the_same(processes):
+    (first,), (second, *_), *_ = processes
     assert "jit(advance)" in first["programs"] and second["programs"] == []
     assert first["loss"] == second["loss"]
 
 
-def test_another_rate_is_the_same_program_and_another_declaration_is_not(cache):
-    first = run(cache)
-    faster = run(cache, rate=0.5)
+def test_another_rate_is_the_same_program_and_another_declaration_is_not(processes):
+    (first,), (_, faster, half), (quarter, _), _ = processes
     assert faster["programs"] == [] and faster["loss"] != first["loss"]
-    other = run(cache, dropout=0.5)
-    assert "jit(advance)" in other["programs"]
-    assert run(cache, dropout=0.25)["loss"] != other["loss"]
+    assert "jit(advance)" in half["programs"]
+    assert quarter["loss"] != half["loss"]
 
 
-def test_a_users_function_is_traced_every_time(cache):
+def test_a_users_function_is_traced_every_time(processes):
     # Its name is the same; what it does is not.
-    assert run(cache, custom=1.0)["loss"] != run(cache, custom=2.0)["loss"]
+    _, _, (_, once), (twice, _) = processes
+    assert once["loss"] != twice["loss"]
 
 
-def test_a_damaged_file_is_compiled_again(cache):
-    first = run(cache)
+def test_a_damaged_file_is_compiled_again(cache, processes):
+    ((first,), *_) = processes
     for file in (cache / "programs").iterdir():
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
         file.write_bytes(data)
-    again = run(cache)
+    (again,) = run(cache, {})
     assert "jit(advance)" in again["programs"] and again["loss"] == first["loss"]
 
 
-def test_what_jaxs_own_cache_has_is_compiled_again_before_it_is_kept(cache):
+def test_what_jaxs_own_cache_has_is_compiled_again_before_it_is_kept(cache, processes):
     # JAX remembers that its cache is in use; what comes from there cannot be written once more.
-    first = run(cache, predict=True)
+    first = processes[-1][-1]
     for file in (cache / "programs").iterdir():
         file.unlink()
-    assert run(cache, predict=True)["loss"] == run(cache, predict=True)["loss"] == first["loss"]
+    for _ in range(2):
+        (again,) = run(cache, {"predict": True})
+        assert again["loss"] == first["loss"]
