@@ -50,6 +50,19 @@ def slope(function):
     return jax.vmap(jax.grad(lambda x: function(x)))
 
 
+@jax.jit
+def curves(x, k):
+    """Values and derivatives of them all, and of a leaky ReLU with this k, in one program."""
+    return {name: (f(x), slope(f)(x)) for name, f in {**ZOO, "prelu": leaky(k)}.items()}
+
+
+@jax.jit
+def wrongness(x):
+    """Every derivative against the difference of two values: the largest distance."""
+    wrong = [abs(slope(f)(x) - (f(x + 0.002) - f(x - 0.002)) / 0.004).max() for f in ZOO.values()]
+    return jnp.stack(wrong).max()
+
+
 def learned_k() -> float:
     """The k of a PReLU, learned from points of a line with a bend; the points are those of k = 0.3."""
     x = np.random.default_rng(0).uniform(-3, 3, (256, 1)).astype("float32")
@@ -73,7 +86,7 @@ def loss_with(activation) -> float:
 
 def main() -> None:
     options = arguments(__doc__)
-    for name, function, x, expected in (
+    numbers = (
         ("relu(−1), relu(2)", A.relu, [-1, 2], "0 and 2"),
         ("leaky_relu(−1) with k = 0.1", leaky(0.1), [-1], "−0.1"),
         ("leaky_relu(−1) with k = 0.01", leaky(0.01), [-1], "−0.01"),
@@ -84,30 +97,31 @@ def main() -> None:
         ("relu6(3), relu6(9)", A.relu6, [3, 9], "3 and 6"),
         ("hard_sigmoid(−3), (0), (3)", A.hard_sigmoid, [-3, 0, 3], "0, 1/2 and 1"),
         ("hard_tanh(−2), hard_tanh(0.5)", A.hard_tanh, [-2, 0.5], "−1 and 0.5"),
-    ):
-        values = np.asarray(function(jnp.asarray(x, jnp.float32)))
+    )
+    answers = jax.jit(lambda: [function(jnp.asarray(x, jnp.float32)) for _, function, x, _ in numbers])()
+    for (name, _, _, expected), values in zip(numbers, jax.device_get(answers), strict=True):
         beside(name, ", ".join(f"{value:.6g}" for value in values), expected)
     beside("silu is swish", A.get("silu") is A.get("swish"), True)
 
-    # Every derivative against the difference of two values.
-    points = jnp.linspace(-4, 4, 401) + 0.003  # not at the bends, where the two sides differ
-    wrong = [abs(slope(f)(points) - (f(points + 0.002) - f(points - 0.002)) / 0.004).max() for f in ZOO.values()]
-    beside("largest distance of a derivative from its difference", float(max(wrong)), "rounding, below 0.001")
+    points = np.linspace(-4, 4, 401, dtype="float32") + 0.003  # not at the bends, where the two sides differ
+    wrong = float(wrongness(points))
+    beside("largest distance of a derivative from its difference", wrong, "rounding, below 0.001")
     k = learned_k()
     beside("PReLU: the k that it learned from points of k = 0.3", k, 0.3)
     beside("a net of 32 relu units on a sine: squared error", loss_with("relu"), "below 0.5, its variance")
     beside("  and of 32 units of one's own", loss_with(bump), "below 0.5 as well")
 
     columns = 6
-    shown = {**ZOO, f"prelu, k = {k:.2g} learned": leaky(k)}
+    x = np.linspace(-4, 4, 801, dtype="float32")
+    answers = jax.device_get(curves(x, k))
+    shown = {name: answers[name] for name in ZOO} | {f"prelu, k = {k:.2g} learned": answers["prelu"]}
     figure, panels = new_figure(math.ceil(len(shown) / columns), columns, size=(2.4, 2.2), share_x=True, share_y=True)
-    x = jnp.linspace(-4, 4, 801)
     blue, orange = colours(2)
-    for number, (panel, (name, function)) in enumerate(zip(panels.flat, shown.items(), strict=True)):
+    for number, (panel, (name, (values, slopes))) in enumerate(zip(panels.flat, shown.items(), strict=True)):
         for level in (panel.axhline, panel.axvline):
             level(0, color=GREY, linewidth=0.5)
-        panel.plot(x, function(x), color=blue, label="value")
-        panel.plot(x, slope(function)(x), color=orange, linestyle="--", label="derivative")
+        panel.plot(x, values, color=blue, label="value")
+        panel.plot(x, slopes, color=orange, linestyle="--", label="derivative")
         panel.set(ylim=(-2, 3.2))
         panel.set_title(name, fontsize=9)
         if number >= len(shown) - columns:

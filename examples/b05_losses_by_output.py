@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import numpy as np
@@ -31,15 +32,17 @@ def verdict(units: int, activation: str | None, loss: str) -> str:
     return "warned of" if caught else "fits"
 
 
-def train(model: dk.Model, x: np.ndarray, y: np.ndarray, metric: str):
-    """Learn 100 irises, measure on the 50 others, over the seeds; returns the last run's rows and predictions too."""
-    scores = []
-    for seed in SEEDS:
+def train(units: int, activation: str | None, loss: str, metric: str, x: np.ndarray, y: np.ndarray):
+    """Learn 100 irises, measure on the 50 others, over the seeds; returns the last run's rows and model too."""
+
+    def rows(seed: int) -> tuple:
         learn, test = np.split(np.random.default_rng(seed).permutation(150), [100])
-        model.initialize(seed)
-        model.fit(x[learn], y[learn], epochs=100, verbose=0, seed=seed)
-        scores.append(model.evaluate(x[test], y[test])[metric])
-    return f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}", test, model.predict(x[test])
+        return x[learn], y[learn], (x[test], y[test])
+
+    build = functools.partial(network, units, activation, loss, metric)
+    result = dk.sweep(build, rows, seeds=SEEDS, epochs=100, verbose=0)
+    scores, test = result.final(f"dev_{metric}"), np.random.default_rng(SEEDS[-1]).permutation(150)[100:]
+    return f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}", test, result.member(len(SEEDS) - 1).model
 
 
 def main() -> None:
@@ -55,21 +58,23 @@ def main() -> None:
     x, width = np.split(iris.x.to_numpy("float32"), [3], axis=1)
 
     # ... how wide is the petal? Any number: a linear unit, squared error.
-    score, test, predicted = train(network(1, None, "mse", "rmse"), x, width, "rmse")
+    score, test, model = train(1, None, "mse", "rmse", x, width)
     beside("petal width, linear + MSE: RMSE in cm", score, f"< {width.std():.3f}, always the mean")
-    figure = dk.plots.predicted_against_true({"petal width": width[test]}, {"petal width": predicted}, units="cm")
+    truth, predicted = {"petal width": width[test]}, {"petal width": model.predict(x[test])}
+    figure = dk.plots.predicted_against_true(truth, predicted, units="cm")
     keep(figure, options.out / "b05_a_number.png")
 
     # ... is it virginica? A probability: one sigmoid unit, binary cross-entropy.
-    score, *_ = train(network(1, "sigmoid", "bce", "accuracy"), x, kind == 2, "accuracy")
+    score, *_ = train(1, "sigmoid", "bce", "accuracy", x, kind == 2)
     beside("virginica or not, sigmoid + BCE: accuracy", score, "> 0.667, always no")
 
     # ... which of three is it? One probability per class: a softmax, categorical cross-entropy on one-hot rows.
     # Class numbers do as well: then it is called sparse, and computes the same.
     one_hot = dk.preprocessing.one_hot(kind, 3)
-    score, test, predicted = train(network(3, "softmax", "cce", "accuracy"), x, one_hot, "accuracy")
+    score, test, model = train(3, "softmax", "cce", "accuracy", x, one_hot)
+    predicted = model.predict(x[test])
     beside("which of three, softmax + CCE: accuracy", score, "> 0.333, always one of them")
-    sparse, *_ = train(network(3, "softmax", "sparse_categorical_crossentropy", "accuracy"), x, kind, "accuracy")
+    sparse, *_ = train(3, "softmax", "sparse_categorical_crossentropy", "accuracy", x, kind)
     beside("the same from class numbers", sparse, score)
     beside("sums of its probabilities", f"{predicted.sum(axis=1).min():.6f}, {predicted.sum(axis=1).max():.6f}", "1, 1")
     keep(dk.plots.probabilities_by_sample(predicted, kind[test], names), options.out / "b05_one_of_three.png")

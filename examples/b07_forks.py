@@ -8,7 +8,7 @@ from reporting import arguments, beside, keep
 
 import deepkit as dk
 
-DEPTH, WIDTH = 4, 12
+DEPTH, WIDTH = 3, 12
 
 
 class Noisy(dk.layers.Layer):
@@ -97,10 +97,9 @@ def main() -> None:
         validation_data=([place[new], clock[new]], {name: y[new] for name, y in targets.items()}),
         epochs=75, verbose=0,
     )  # fmt: skip
-    score = whole.evaluate([place[new], clock[new]], {name: y[new] for name, y in targets.items()})
-    beside("late answer, R² on 300 new rows", score["late_r2"], "> 0.9")
-    beside("early answer, R²", score["early_r2"], "less: it has not seen the clock")
-    beside("sign, accuracy", score["sign_accuracy"], "> 0.85")
+    beside("late answer, R² on 300 new rows", history["val_late_r2"][-1], "> 0.9")
+    beside("early answer, R²", history["val_early_r2"][-1], "less: it has not seen the clock")
+    beside("sign, accuracy", history["val_sign_accuracy"][-1], "> 0.85")
     beside("steps that the layer with state has counted", int(whole.variables["state"]["noisy"]["steps"]), 75 * 19)
 
     # Without the early answers: fewer parameters, the same numbers, nothing copied.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from reporting import arguments, beside, keep
 from scipy.stats import t
@@ -20,11 +22,18 @@ def classifier(inputs: int, width: int) -> dk.Model:
     return model
 
 
-def encoded(data: dk.datasets.Dataset, seed: int):
+@functools.cache
+def encoded(seed: int):
     """One split; arrays of its three parts, with the training part's statistics. All widths share it."""
-    split = dk.split(data, train=193, dev=49, test=61, seed=seed)
+    split = dk.split(dk.datasets.load_heart_disease(), train=193, dev=49, test=61, seed=seed)
     encoder = dk.preprocessing.TableEncoder().fit(split.train)
     return [(encoder.transform(part), part.y) for part in split]
+
+
+def to_learn(seed: int):
+    """What a run sees: rows to learn, and those that tell it when to stop."""
+    train, devset, _ = encoded(seed)
+    return *train, devset
 
 
 def difference(left, right) -> tuple[float, float]:
@@ -35,18 +44,23 @@ def difference(left, right) -> tuple[float, float]:
 
 def main() -> None:
     options = arguments(__doc__)
-    splits = [encoded(dk.datasets.load_heart_disease(), seed) for seed in SEEDS]
+    splits = [encoded(seed) for seed in SEEDS]
+    inputs = splits[0][0][0].shape[1]
     stop = dk.callbacks.EarlyStopping(patience=20, restore_best_weights=True)
 
     dev = {width: [] for width in WIDTHS}
     test = {width: [] for width in WIDTHS}
-    for width in WIDTHS:
-        model = classifier(splits[0][0][0].shape[1], width)
-        for seed, (train, devset, testset) in zip(SEEDS, splits, strict=True):
-            model.initialize(seed)
-            history = model.fit(*train, validation_data=devset, epochs=200, callbacks=[stop], verbose=0, seed=seed)
-            dev[width].append(min(history["val_loss"]))
-            test[width].append(model.evaluate(*testset)["accuracy"])
+    result = dk.sweep(
+        functools.partial(classifier, inputs), to_learn, grid={"width": WIDTHS}, seeds=SEEDS, epochs=200,
+        callbacks=[stop], verbose=0,
+    )  # fmt: skip
+    models = {width: classifier(inputs, width) for width in WIDTHS}
+    for number in range(len(result)):
+        run = result.member(number)
+        width, model = run.settings["width"], models[run.settings["width"]]
+        model.set_variables(run.model.variables)
+        dev[width].append(np.nanmin(run.history["dev_loss"]))
+        test[width].append(model.evaluate(*splits[run.seed][2])["accuracy"])
     healthy = [float(np.mean(testset[1] == 0)) for _, _, testset in splits]
 
     majority, linear = float(np.mean(healthy)), float(np.mean(test[0]))

@@ -1,7 +1,7 @@
 """C8. Depth and breadth: 2 → 4 → 3 against 2 → 2 → 2 → 3, the same seven units; then 4 to 100 units in each of 1 to 5
 hidden layers, 165 architectures: accuracy against the number of parameters.
 
-The quick setting tries 4 of the 33 widths.
+The quick setting tries 4 of the 33 widths in 1 to 3 hidden layers.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def seven_units(shape: str) -> dk.Model:
     return network(4, 1) if shape == "2→4→3" else network(2, 2)
 
 
-def draw(result: dk.sweeps.Sweep, parameters: np.ndarray, level: float) -> plt.Figure:
+def draw(result: dk.sweeps.Sweep, depths: tuple[int, ...], parameters: np.ndarray, level: float) -> plt.Figure:
     """Accuracy against the number of parameters, a colour per depth, in training and on the development rows."""
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.2), sharex=True, sharey=True, layout="constrained")
-    colours = plt.colormaps["viridis"](np.linspace(0, 0.9, len(DEPTHS)))
+    colours = plt.colormaps["viridis"](np.linspace(0, 0.9, len(depths)))
     for panel, name, rows in zip(panels, ("accuracy", "dev_accuracy"), ("training", "development"), strict=True):
         medians = np.median(result.array(name), axis=-1)
-        for depth, colour, size, median in zip(DEPTHS, colours, parameters.T, medians.T, strict=True):
+        for depth, colour, size, median in zip(depths, colours, parameters.T, medians.T, strict=True):
             panel.plot(size, median, "o-", color=colour, markersize=4, linewidth=0.8, label=f"{depth}")
         panel.axhline(level, color="#707070", linestyle="--", label="the nearest centre")
         panel.set(xscale="log", xlabel="Parameters", ylabel=f"Accuracy on {rows} rows")
@@ -53,15 +53,16 @@ def main() -> None:
     for shape, runs in zip(same.axes["shape"], same.array("accuracy"), strict=True):
         beside(f"median accuracy of {shape}", float(np.median(runs)), "breadth learns; narrow depth loses blobs")
 
-    widths = tuple(range(4, 101, 3)) if options.full else (4, 13, 31, 61)
+    widths = tuple(range(4, 101, 3)) if options.full else (4, 10, 19, 28)
+    depths = DEPTHS if options.full else DEPTHS[:3]
     data = (x, y, three_qwerties(seed=1))
     result = dk.sweep(
-        network, data, grid={"width": widths, "depth": DEPTHS}, seeds=3 if options.full else 2,
+        network, data, grid={"width": widths, "depth": depths}, seeds=3 if options.full else 2,
         epochs=100 if options.full else 50, batch_size=16 if options.full else 30,
     )  # fmt: skip
-    beside("architectures", len(widths) * len(DEPTHS), "33 × 5 = 165 in the full setting")
+    beside("architectures", len(widths) * len(depths), "33 × 5 = 165 in the full setting")
     beside("programs that were compiled", result.programs, "fewer: widths share them")
-    parameters = np.array([[network(width, depth).count_params() for depth in DEPTHS] for width in widths])
+    parameters = np.array([[network(width, depth).count_params() for depth in depths] for width in widths])
     beside("parameters", f"{parameters.min()} to {parameters.max():,}", "27 to 41,003 in the full setting")
     median = np.median(result.array("dev_accuracy"), axis=-1)
     beside("the nearest centre is right for", best_possible(*data[2]), "about 0.95: the blobs overlap")
@@ -70,7 +71,7 @@ def main() -> None:
     beside("  of the wide ones (over 25 units), 1 hidden layer", float(median[wide, 0].mean()), "about the same")
     beside("  of the wide ones, 3 hidden layers", float(median[wide, 2].mean()), "about the same")
     beside("  from the worst to the best of the wide ones", float(np.ptp(median[wide])), "a few hundredths")
-    keep(draw(result, parameters, best_possible(*data[2])), options.out / "c08_depth_and_breadth.png")
+    keep(draw(result, depths, parameters, best_possible(*data[2])), options.out / "c08_depth_and_breadth.png")
 
 
 if __name__ == "__main__":

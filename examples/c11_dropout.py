@@ -40,9 +40,13 @@ def network(inputs: int, units: tuple[int, ...], outputs: int, learning_rate: fl
 def inverted() -> None:
     """What the layer does to 10,000 units that are 1."""
     layer, ones = dk.layers.Dropout(0.2), np.ones((10_000, 1), np.float32)
-    in_training = dk.layers.Context(training=True, rng=jax.random.key(0))
-    dropped, _ = layer.apply({}, {}, ones, context=in_training)
-    used, _ = layer.apply({}, {}, ones, context=dk.layers.Context())
+
+    @jax.jit
+    def in_training(key: jax.Array) -> jax.Array:
+        return layer.apply({}, {}, ones, context=dk.layers.Context(training=True, rng=key))[0]
+
+    dropped = np.asarray(in_training(jax.random.key(0)))
+    used = np.asarray(layer.apply({}, {}, ones, context=dk.layers.Context())[0])
     beside("p = .2: a kept unit counts", float(dropped.max()), "1 / (1 − p) = 1.25, not 1 / p = 5")
     beside("p = .2: share of units kept", float((dropped > 0).mean()), "0.8")
     beside("p = .2: mean of all units in training", float(dropped.mean()), "about 1, as without dropout")
@@ -64,7 +68,10 @@ def main() -> None:
         x, y = data if isinstance(data, tuple) else (data.x, data.y)
         split = dk.split(x, y, train=0.8, dev=0.2, test=0)
         result = dk.sweep(build, split, grid={"rate": rates}, seeds=seeds, epochs=epochs, batch_size=16)
-        off = [result.member(n).model.evaluate(split.train)["accuracy"] for n in range(len(result))]
+        off, model = [], build(0.0)
+        for n in range(len(result)):
+            model.set_variables(result.member(n).model.variables)
+            off.append(model.evaluate(split.train)["accuracy"])
         accuracy = {
             "training rows, dropout on": result.array("accuracy"),
             "training rows, dropout off": np.reshape(off, (len(rates), seeds)),

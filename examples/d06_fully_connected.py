@@ -37,10 +37,10 @@ def compression(out) -> None:
     for tied in (False, True):
         model, name = autoencoder(tied), "tied" if tied else "untied"
         model.compile(dk.optimizers.Adam(0.01), "mse")
-        history = model.fit(x, x, batch_size=None, epochs=3000, verbose=0)
+        history = model.fit(x, x, batch_size=None, epochs=2000, verbose=0)
         beside(f"parameters, {name}", model.count_params(), 14 if tied else 22)
         beside(f"squared error, {name}", history["loss"][-1], f"{lost:.6g}, of two principal components")
-        curves[name] = (np.arange(3000) + 1, history["loss"])
+        curves[name] = (np.arange(2000) + 1, history["loss"])
     figure = dk.plots.curves(
         curves,
         x="epoch",
@@ -54,24 +54,25 @@ def compression(out) -> None:
 
 def hidden_layers(out) -> None:
     """XOR, and two rings in two systems of coordinates."""
-    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), np.array([0, 1, 1, 0], "float32")
+    x = np.tile(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"), (100, 1))
+    y = np.tile(np.array([0, 1, 1, 0]), 100)
     rng = np.random.default_rng(1)
     outer = rng.integers(0, 2, 400)
     radius, angle = 1 + outer + rng.normal(0, 0.12, 400), rng.uniform(-np.pi, np.pi, 400)
     polar = np.stack([radius, angle], axis=1).astype("float32")
     flat = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype("float32")
-    bent = None
+    straight, bent = net(2, 1), net(2, 8, 1)
     for what, model, inputs, targets, expected in (
-        ("XOR without a hidden layer", net(2, 1), x, y, "at most 0.75"),
-        ("XOR with 4 hidden units", net(2, 4, 1), x, y, "1"),
-        ("rings, x and y, without a hidden layer", net(2, 1), flat, outer, "near 0.5, guessing"),
-        ("rings, radius and angle, without a hidden layer", net(2, 1), polar, outer, "1"),
-        ("rings, x and y, with 8 hidden units", net(2, 8, 1), flat, outer, "1"),
+        ("XOR without a hidden layer", straight, x, y, "at most 0.75"),
+        ("XOR with 8 hidden units", bent, x, y, "1"),
+        ("rings, x and y, without a hidden layer", straight, flat, outer, "near 0.5, guessing"),
+        ("rings, radius and angle, without a hidden layer", straight, polar, outer, "1"),
+        ("rings, x and y, with 8 hidden units", bent, flat, outer, "1"),
     ):
         model.compile(dk.optimizers.Adam(0.1), "bce", ["accuracy"])
+        model.initialize(0)
         model.fit(inputs, targets, batch_size=None, epochs=400, verbose=0)
         beside(f"accuracy: {what}", model.evaluate(inputs, targets)["accuracy"], expected)
-        bent = model
     figure = dk.plots.decision_boundary(bent, flat, outer, classes=["inner ring", "outer ring"])
     figure.axes[0].set_title("Eight hidden units bend the border into a ring")
     keep(figure, out / "d06_rings.png")
@@ -81,7 +82,8 @@ def photographs(out, full: bool) -> None:
     """CIFAR-10 through dense layers alone; mirrored and shifted images in training."""
     train, test = dk.datasets.load_cifar10()
     images, epochs = (50_000, 25) if full else (5_000, 2)
-    widths = (1024, 512, 256) if full else (256, 128)
+    widths = (1024, 512, 256) if full else (256,)
+    x_test, y_test = (test.x, test.y) if full else (test.x[:2000], test.y[:2000])
     x = dk.Input((32, 32, 3), dtype="uint8")
     h = dk.layers.Rescaling(1 / 64, -2)(x)
     h = dk.layers.RandomFlip("horizontal")(h)
@@ -100,21 +102,21 @@ def photographs(out, full: bool) -> None:
     )
     history = model.fit(
         train.x[:images], train.y[:images], batch_size=128, epochs=epochs,
-        validation_data=(test.x, test.y), verbose=0,
+        validation_data=(x_test, y_test), verbose=0,
     )  # fmt: skip
     expected = "≥ 0.60" if full else "> 0.25 after two epochs; --full: ≥ 0.60"
     beside(f"CIFAR-10: test accuracy, {images:,} images", history["val_accuracy"][-1], expected)
     print(f"{history.seconds:.0f} s for {epochs} epochs and {model.count_params():,} parameters")
     counts = np.zeros((10, 10), int)
-    np.add.at(counts, (test.y, model.predict(test.x).argmax(1)), 1)
+    np.add.at(counts, (y_test, model.predict(x_test).argmax(1)), 1)
     figure = dk.plots.confusion_matrix(counts, test.classes)
     figure.axes[0].set_title(f"CIFAR-10 without convolution: {epochs} epochs on {images:,} images")
     keep(figure, out / "d06_cifar10.png")
     figure = dk.plots.learning_curves(history)
     figure.suptitle(f"CIFAR-10 without convolution, {images:,} images")
     keep(figure, out / "d06_curves.png")
-    kernel = np.asarray(model.params["dense"]["kernel"]).T[:32].reshape(-1, 32, 32, 3)
-    figure = dk.plots.image_grid(kernel, columns=8, title="What 32 units of the first layer look for, as images")
+    kernel = np.asarray(model.params["dense"]["kernel"]).T[:16].reshape(-1, 32, 32, 3)
+    figure = dk.plots.image_grid(kernel, columns=8, title="What 16 units of the first layer look for, as images")
     keep(figure, out / "d06_filters.png")
 
 
