@@ -54,7 +54,7 @@ def test_many_fits_leave_nothing_behind():
         if number in (1, 5):
             gc.collect()
             counts[number] = len(jax.live_arrays())
-    assert counts[5] == counts[1]
+    assert counts[5] <= counts[1]  # what other tests left may go meanwhile
     assert len(model._trainer._functions) < 12
 
 
