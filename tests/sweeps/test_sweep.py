@@ -85,27 +85,7 @@ def test_optimizers_with_memory():
     same_as_alone(result, build, **WHOLE)
 
 
-def test_layers_of_every_kind_side_by_side():
-    def build(rate):
-        x = dk.Input((8, 8, 2))
-        h = dk.layers.Conv2D(3, 3, padding="same", activation="relu")(dk.layers.RandomFlip()(x))
-        h = dk.layers.BatchNormalization()(dk.layers.MaxPooling2D(2)(h))
-        h = dk.layers.DepthwiseConv2D(3)(
-            dk.layers.Conv2D(4, 3, strides=2, padding="same")(dk.layers.UpSampling2D(2)(h))
-        )
-        h = dk.layers.LSTM(5, return_sequences=True)(dk.layers.Reshape((4, 4))(h))
-        h = dk.layers.Add()([h, dk.layers.MultiHeadAttention(2, 3)(h, h)])
-        h = dk.layers.GRU(4)(dk.layers.LayerNormalization()(dk.layers.Dropout(0.3)(h)))
-        model = dk.Model(x, dk.layers.Dense(3, "softmax")(h))
-        model.compile(dk.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
-        return model
-
-    rng = np.random.default_rng(1)
-    data = rng.normal(size=(24, 8, 8, 2)).astype("float32"), rng.integers(0, 3, 24)
-    result = dk.sweep(build, data, grid={"rate": [0.01, 0.003]}, width=2, verbose=0, **WHOLE)
-    for member in result.members:
-        history = build(**member.settings).fit(*data, seed=0, verbose=0, **WHOLE)
-        np.testing.assert_allclose(result.member(member.number).history["loss"], history["loss"], rtol=1e-4)
+# Layers of every kind: tests/layers/test_layers_in_sweeps.py.
 
 
 # Structure, data, batch sizes.
