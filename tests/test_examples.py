@@ -37,6 +37,7 @@ NEEDS = {
     "d02_nearest_neighbours.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d03_linear_classifiers.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d06_fully_connected.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
+    "d15_residual_network.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d15_depth.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d16_feature_maps.py": "cifar-10/cifar-10-batches-bin/test_batch.bin",
     "d17_character_rnn.py": "shakespeare/input.txt",

@@ -92,6 +92,7 @@ class Task(NamedTuple):
         seed: Its seed.
         values: One per varying number.
         model: Compiled; as the recipe's, but for its hidden widths.
+        epochs: How many it is trained for.
         own: Makes what the recipe says that members have of their own, if anything.
     """
 
@@ -99,6 +100,7 @@ class Task(NamedTuple):
     seed: int
     values: tuple[float, ...]
     model: Any
+    epochs: int
     own: Callable[[], Own] | None
 
 

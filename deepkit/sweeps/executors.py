@@ -83,6 +83,7 @@ class Tiles:
         """Per group the best that was measured."""
         self._groups = groups
         self._members = members
+        self._epochs = {task.member: task.epochs for group in groups for task in group.tasks}
         self._waiting = [[task.member for task in group.tasks if task.member not in done] for group in groups]
 
     def __len__(self) -> int:
@@ -103,7 +104,7 @@ class Tiles:
         step = -(-len(waiting) // min(size, LARGEST_TILE))
         chosen = waiting[::step]
         self._waiting[place] = [number for k, number in enumerate(waiting) if k % step]
-        members = tuple((n, self._members[n].settings, self._members[n].seed) for n in chosen)
+        members = tuple((n, self._members[n].settings, self._members[n].seed, self._epochs[n]) for n in chosen)
         recipe = self._groups[place].recipe
         return Tile(place, members, varying_places(recipe), recipe.batch_size, recipe.epochs)
 

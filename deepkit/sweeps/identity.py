@@ -51,8 +51,7 @@ def identity(
             if id(task.model) not in accounts:
                 accounts[id(task.model)] = account(task.model)
             program = _digest(f"{accounts[id(task.model)]}\n{how}\n{task.values}".encode())
-            epochs = members[task.member].settings.get("epochs", recipe.epochs)
-            runs[place] = [recipe.batch_size, epochs, program, data]
+            runs[place] = [recipe.batch_size, task.epochs, program, data]
     return {
         "axes": {name: [written(value) for value in values] for name, values in axes.items()},
         "settings": [

@@ -103,7 +103,7 @@ class Source:
         if key in self._known:
             return self._known[key]
         made = unpacked(self._data(**arguments))
-        size = _bytes(made[:2])
+        size = _bytes(made)
         if not self.takes_seed or self._room >= size:
             self._room -= size
             self._known[key] = made
@@ -283,7 +283,7 @@ def _groups_of(
         model = variant.model if narrower else first.model
         for member in variant.members:
             own = functools.partial(_own, variant, member, source, shared, differ) if differ else None
-            tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), model, own))
+            tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), model, variant.epochs, own))
     return [Group(recipe(varying), tasks)]
 
 

@@ -61,19 +61,19 @@ class Tile:
 
     Attributes:
         group: Number of the group in the study.
-        members: By number, settings, seed.
+        members: By number, settings, seed, epochs.
         varying: Which of the model's numbers vary in the group: then all its tiles are the same program, which is
             compiled once and kept on the disk.
         batch_size: Of all of them.
-        epochs: Of all of them; or the most that any of the group's members has, where epochs are an axis.
+        longest: The most epochs that any of the group's members has.
         tries: How often a worker failed with them.
     """
 
     group: int
-    members: tuple[tuple[int, dict[str, Any], int], ...]
+    members: tuple[tuple[int, dict[str, Any], int, int], ...]
     varying: tuple[int, ...]
     batch_size: int
-    epochs: int
+    longest: int
     tries: int = 0
 
 
@@ -91,13 +91,14 @@ def train_members(job: Job, tile: Tile, width: int | None) -> Report:
     members = [
         # Members of one setting share the dict, as in the study itself: so each setting is built once.
         Member(number, known.setdefault(repr(settings), settings), seed)
-        for number, settings, seed in tile.members
+        for number, settings, seed, _ in tile.members
     ]
+    epochs = {repr(settings): passes for _, settings, _, passes in tile.members}
     source = Source(job.data, job.axes)
     paces: list[Pace] = []
     results: list[Finished | Failed] = []
     for group in grouped(
-        job.build, source, members, lambda settings, _: (tile.batch_size, settings.get("epochs", tile.epochs)),
+        job.build, source, members, lambda settings, _: (tile.batch_size, epochs[repr(settings)]),
         job.shuffle, job.transitions,
     ):  # fmt: skip
         group = _as_in_the_study(group, tile)
@@ -124,7 +125,7 @@ def _as_in_the_study(group: Group, tile: Tile) -> Group:
         for task in group.tasks
     ]
     chosen = tuple(numbers[place] for place in varying)
-    return Group(dataclasses.replace(group.recipe, numbers=chosen, epochs=tile.epochs), tasks)
+    return Group(dataclasses.replace(group.recipe, numbers=chosen, epochs=tile.longest), tasks)
 
 
 def train_whole_group(

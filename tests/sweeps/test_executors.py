@@ -97,6 +97,17 @@ def test_an_executor_that_is_shut_down():
         run(executor=executor)
 
 
+def test_lengths_of_training():
+    # Eight and four batches an epoch: at equal updates the setting's epochs are not those of the member.
+    grid = {"epochs": [1, 4], "batch_size": [3, 6]}
+    arguments = {"grid": grid, "epochs": None, "batch_size": 32, "equal": "updates", "seeds": 3}
+    with ThreadPoolExecutor(2) as executor:
+        result = run(executor=executor, data=studies.blobs, **arguments)
+    here = run(data=studies.blobs, **arguments)
+    assert result.epochs.tolist() == here.epochs.tolist() == [1] * 3 + [1] * 3 + [2] * 3 + [4] * 3
+    same(result, here)
+
+
 class Workers(ThreadPoolExecutor):
     """Workers that fail with some members."""
 
@@ -105,7 +116,7 @@ class Workers(ThreadPoolExecutor):
         self.bad, self.times, self.tried = bad, times, []
 
     def submit(self, call, job, tile, width):
-        numbers = [number for number, _, _ in tile.members]
+        numbers = [number for number, *_ in tile.members]
         self.tried += numbers
         future: Future = Future()
         if self.bad & set(numbers) and self.times > 0:
@@ -121,7 +132,7 @@ def spread_over(workers, members=20):
     everyone = [Member(n, {}, 0) for n in range(members)]
     model, shared = studies.net(), Own(None, None, ({}, {}))
     recipe = Recipe(model, (), shared, frozenset(), batch_size=8, epochs=1, shuffle=True, transitions=())
-    group = Group(recipe, [Task(n, 0, (), model, None) for n in range(members)])
+    group = Group(recipe, [Task(n, 0, (), model, 1, None) for n in range(members)])
     tiles = Tiles([group], everyone, frozenset({3}), workers)
     return list(spread(workers, job, tiles, None, [], threading.Event()))
 
