@@ -272,7 +272,8 @@ def _groups_of(
             transitions,
         )  # fmt: skip
 
-    fixed = [k for k in varying if not traces(recipe([k]))] if varying and not traces(recipe(varying)) else []
+    whole = recipe(varying)
+    fixed = [k for k in varying if not traces(recipe([k]))] if varying and not traces(whole) else []
     if fixed:
         parts: dict[Hashable, list[_Variant]] = {}
         for variant, row in zip(alike, table, strict=True):
@@ -284,7 +285,7 @@ def _groups_of(
         for member in variant.members:
             own = functools.partial(_own, variant, member, source, shared, differ) if differ else None
             tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), model, variant.epochs, own))
-    return [Group(recipe(varying), tasks)]
+    return [Group(whole, tasks)]
 
 
 def _rows(variant: _Variant, member: Member, source: Source) -> tuple[Batch, Batch | None]:
