@@ -18,9 +18,9 @@ from deepkit.layers.specs import shapes, to_float, weight_dtype
 
 
 def three(inputs: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    """`(query, value, key)` of one to three inputs, or of their masks: no key is the value, no value the query."""
-    query, value, *key = inputs if len(inputs) > 1 else inputs * 2
-    return query, value, key[0] if key else value
+    """`(query, value, key)`, the first of the inputs or of their masks: no key is the value, no value the query."""
+    query, value, *more = inputs if len(inputs) > 1 else inputs * 2
+    return query, value, more[0] if more else value
 
 
 def masks_of(context: Context, count: int) -> tuple[jax.Array | None, ...]:

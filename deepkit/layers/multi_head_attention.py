@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from deepkit import initializers, regularizers
 from deepkit.configuration import parameter
 from deepkit.converters import fraction, optional, positive_integer
-from deepkit.errors import DeepkitValueError
+from deepkit.errors import DeepkitValueError, from_user_line
 from deepkit.graph import Spec
 from deepkit.layers.attention import causal, check_inputs, masks_of, softmax, three
 from deepkit.layers.einsum_dense import EinsumDense
@@ -31,8 +31,7 @@ class _Heads(Wrapper):
     """Base of the two: they differ in how many heads the keys and values have.
 
     Keras gives `use_causal_mask` and `return_attention_scores` in the call; here they belong to the declaration,
-    because a layer is called on tensors only. Keras's `attention_mask` of the call, `flash_attention` and `seed` are
-    left out.
+    because a layer is called on tensors only. Keras's `flash_attention` and `seed` are left out.
     """
 
     use_causal_mask: bool = parameter(default=False, kw_only=True)
@@ -51,6 +50,18 @@ class _Heads(Wrapper):
     def axes(self, query: Any) -> tuple[int, ...]:
         """The axes of steps."""
         return (1,)
+
+    @from_user_line
+    def __call__(self, *inputs: Any, attention_mask: Any = None) -> Any:
+        """Apply the layer to `[query, value]`, `[query, value, key]` or `[query, value, key, attention_mask]`."""
+        if inputs and attention_mask is not None:
+            given = tuple(inputs[0] if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else inputs)
+            inputs = (*(three(given) if 1 <= len(given) <= 3 else given), attention_mask)
+        return super().__call__(*inputs)
+
+    def _pairs(self, query: Any, value: Any) -> tuple[int, ...]:
+        """Sizes of the axes of steps: the query's, then the value's."""
+        return tuple(x.shape[axis] for x in (query, value) for axis in self.axes(query))
 
     def parts(self: Any, *inputs: Spec) -> dict[str, tuple[Layer, tuple[Spec, ...]]]:
         """The projections `query`, `key`, `value` and `attention_output`, and the `gate` if there is one."""
@@ -92,6 +103,8 @@ class _Heads(Wrapper):
         """The query's shape with the output's features, and the scores if asked for."""
         query, value, _ = three(inputs)
         axes = self.axes(query)
+        if len(inputs) == 4:
+            self._check_attention_mask(inputs[3], query, value)
         if len(axes) > 1 and (self.use_causal_mask or self.sliding_window):
             raise DeepkitValueError(
                 f"{self.label}: use_causal_mask and sliding_window need one axis of steps, which has an order, but "
@@ -107,8 +120,20 @@ class _Heads(Wrapper):
         output = Spec((*query.shape[:-1], *self.results(query)), dtype)
         if not self.return_attention_scores:
             return output
-        steps = (x.shape[axis] for x in (query, value) for axis in axes)
-        return output, Spec((None, *(query.shape[axis] for axis in free), self.heads()[0], *steps), dtype)
+        outer = (query.shape[axis] for axis in free)
+        return output, Spec((None, *outer, self.heads()[0], *self._pairs(query, value)), dtype)
+
+    def _check_attention_mask(self: Any, mask: Spec, query: Spec, value: Spec) -> None:
+        pairs, heads = self._pairs(query, value), self.heads()[0]
+        sizes = pairs if len(mask.shape) == len(pairs) + 1 else (heads, *pairs)
+        if len(mask.shape) != len(sizes) + 1 or any(
+            a not in (1, b) for a, b in zip(mask.shape[1:], sizes, strict=True)
+        ):
+            raise DeepkitValueError(
+                f"{self.label}: attention_mask says which step of the query may look at which step of the value, so it "
+                f"needs the shape {(None, *pairs)}, or {(None, heads, *pairs)} for each head its own, 1 standing for "
+                f"any size; it has the shape {mask.shape}."
+            )
 
     def apply(self: Any, params: Weights, state: Weights, *inputs: Any, context: Context) -> tuple[Any, Weights]:
         """Project, attend, project back."""
@@ -127,7 +152,7 @@ class _Heads(Wrapper):
         # Neighbouring heads of the queries share one head of the keys.
         q = q.reshape(*q.shape[:3], few, many // few, key_size) / math.sqrt(key_size)
         scores = jnp.einsum("bftgrh,bfsgh->bfgrts", q, k)
-        scores = softmax(scores, self._allowed(query, value, masks_of(context, len(inputs)), axes))
+        scores = softmax(scores, self._allowed(inputs, masks_of(context, len(inputs)), axes))
         shares = scores
         if context.training and self.dropout > 0:
             shares = dropped(scores, self.dropout, context.key_for(self))
@@ -141,13 +166,13 @@ class _Heads(Wrapper):
         if not self.return_attention_scores:
             return output, state
         outer = (query.shape[axis] for axis in (0, *free))
-        steps = (x.shape[axis] for x in (query, value) for axis in axes)
-        return (output, scores.reshape(*outer, many, *steps)), state
+        return (output, scores.reshape(*outer, many, *self._pairs(query, value))), state
 
     def _allowed(
-        self: Any, query: jax.Array, value: jax.Array, masks: tuple[jax.Array | None, ...], axes: tuple[int, ...]
+        self: Any, inputs: tuple[jax.Array, ...], masks: tuple[jax.Array | None, ...], axes: tuple[int, ...]
     ) -> jax.Array | None:
         """Which query step may look at which value step: an array that broadcasts to the scores, or `None` for all."""
+        query, value, _ = three(inputs)
         query_mask, value_mask, key_mask = three(masks)
         allowed = []
         for mask, x, steps in ((query_mask, query, -1), (value_mask, value, -2), (key_mask, value, -2)):
@@ -156,6 +181,14 @@ class _Heads(Wrapper):
                 flat = _flat(full, axes, x.ndim - 1)[:, :, None, None]
                 allowed.append(jnp.expand_dims(flat, steps))
         steps, others = (math.prod(x.shape[axis] for axis in axes) for x in (query, value))
+        if len(inputs) == 4:
+            many, few, *_ = self.heads()
+            pairs = self._pairs(query, value)
+            one_for_all = inputs[3].ndim == 1 + len(pairs)
+            mask = inputs[3][:, None] if one_for_all else inputs[3]
+            mask = jnp.broadcast_to(mask.astype(bool), (len(mask), 1 if one_for_all else many, *pairs))
+            groups = (1, 1) if one_for_all else (few, many // few)
+            allowed.append(mask.reshape(len(query), 1, *groups, steps, others))
         if self.use_causal_mask:
             allowed.append(causal(steps, others))
         if self.sliding_window:
@@ -184,6 +217,10 @@ class MultiHeadAttention(_Heads):
     itself. Weights `query`, `key`, `value` with kernels `(features, heads, size)`, `attention_output` with a kernel
     `(heads, size, features)`, as in Keras. Masks of the inputs' steps are heeded as in Keras: a value or key that only
     fills up is looked at by nobody; what a query that only fills up gets, does not matter.
+
+    `layer(query, value, attention_mask=mask)` lets a step of the query look at a step of the value only where the mask
+    is true (or not 0): `(batch, query steps, value steps)`, or `(batch, heads, query steps, value steps)` for each head
+    its own. A size of 1 stands for any.
 
     Args:
         num_heads: Number of heads.
@@ -242,7 +279,7 @@ class MultiHeadAttention(_Heads):
 
     def output_spec(self, *inputs: Spec) -> Spec | tuple[Spec, Spec]:
         """The query's shape with the output's features, and the scores if asked for."""
-        check_inputs(self, inputs)
+        check_inputs(self, inputs[:3] if len(inputs) == 4 else inputs)
         query = inputs[0]
         if self.attention_axes is not None and query.rank - 1 in resolve_axes(self, query, self.attention_axes):
             raise DeepkitValueError(
@@ -301,5 +338,5 @@ class GroupQueryAttention(_Heads):
 
     def output_spec(self, *inputs: Spec) -> Spec | tuple[Spec, Spec]:
         """The query's shape, and the scores if asked for."""
-        check_inputs(self, inputs, 3)
+        check_inputs(self, inputs[:3] if len(inputs) == 4 else inputs, 3)
         return super().output_spec(*inputs)

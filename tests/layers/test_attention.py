@@ -193,7 +193,7 @@ def called(layer, *rows):
         (lambda: layers.MultiHeadAttention(2, 2, dropout=1), VALUES, r"\[0, 1\)"),
         (lambda: layers.MultiHeadAttention(2, 2, attention_axes="a"), TYPES, "expected one axis"),
         (called(layers.MultiHeadAttention(2, 2), 4), VALUES, r"3 axes, .*got \(None, 4\). Put dk.layers.Embedding"),
-        (called(layers.MultiHeadAttention(2, 2), *[(3, 4)] * 4), TYPES, r"on 4 tensors. Call it on \[query, value\]"),
+        (called(layers.MultiHeadAttention(2, 2), *[(3, 4)] * 5), TYPES, r"on 5 tensors. Call it on \[query, value\]"),
         (called(layers.MultiHeadAttention(2, 2), (3, 4), (3, 2, 4)), VALUES, r"needs inputs of 4 axes"),
         (called(layers.MultiHeadAttention(2, 2), (3, 4), (5, 4), (6, 4)), VALUES, "every value belongs to one key"),
         (
