@@ -219,8 +219,6 @@ class Model:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self.layer.trainable = value
-        for layer in self.program.places.values():
-            layer.trainable = value
 
     # The floor below: pure functions.
 
