@@ -88,15 +88,23 @@ def main() -> None:
 def surface(panel, values: np.ndarray, title: str, low: float, high: float) -> None:
     across, up = np.meshgrid(SIDE, SIDE)
     panel.plot_surface(
-        across, up, values.reshape(40, 40), cmap="cividis", rstride=2, cstride=2, alpha=0.7, vmin=low, vmax=high
+        across, up, values.reshape(40, 40), cmap="cividis", rstride=3, cstride=3, alpha=0.7, vmin=low, vmax=high
     )
     panel.set_title(title, fontsize=10)
-    panel.set(xlabel="x₁", ylabel="x₂", zlim=(low, high))
+    panel.set(
+        xlabel="x₁",
+        ylabel="x₂",
+        zlim=(low, high),
+        xticks=(0, 5, 10),
+        yticks=(0, 5, 10),
+        zticks=(-1, 0, 1) if high == 1 else (0, 5),
+    )
 
 
 def surfaces(models: dict[str, dk.Model]) -> matplotlib.figure.Figure:
     """The hills with the points of the first fold, and what each optimizer made of them, all on one scale."""
-    figure = matplotlib.figure.Figure(figsize=(14, 5.2), dpi=120, layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(14, 5.2), dpi=100)
+    figure.subplots_adjust(0.01, 0.1, 0.96, 0.95, 0.1)  # as below
     hills, *others = figure.subplots(1, 3, subplot_kw={"projection": "3d"})
     surface(hills, HEIGHT, "The hills, and the points of the first fold", -1, 5.5)
     marks = zip(parts(0), PARTS, (GREY, OKABE_ITO[1], OKABE_ITO[2]), ".^s", strict=True)
@@ -109,13 +117,13 @@ def surfaces(models: dict[str, dk.Model]) -> matplotlib.figure.Figure:
     for panel in (hills, *others):
         panel.set_zlabel("height")
         panel.set_box_aspect(None, zoom=0.8)  # room for the label
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(loc="lower center", ncols=3, frameon=False)
     return figure
 
 
 def units(outputs: list[np.ndarray]) -> matplotlib.figure.Figure:
     """What every unit says at every point."""
-    figure = matplotlib.figure.Figure(figsize=(14, 13), dpi=100)
+    figure = matplotlib.figure.Figure(figsize=(14, 13), dpi=80)
     figure.subplots_adjust(0.01, 0.03, 0.97, 0.94, 0.08, 0.2)  # sixteen surfaces: their layout takes long to compute
     panels = figure.subplots(4, 4, subplot_kw={"projection": "3d"}).flat
     for name, values in zip(LAYERS, outputs, strict=True):

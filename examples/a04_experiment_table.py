@@ -58,7 +58,14 @@ def main() -> None:
     beside("test part opened before the choice", split.test.openings, 0)
 
     # Only now the test column, for the reader: what it says changes nothing.
-    table["test"] = [result.member(n).model.evaluate(split.test)["rmse"] for n in range(len(result))]
+    models: dict[tuple, dk.Model] = {}
+    test = []
+    for number, hidden in enumerate(table["hidden"]):
+        trained = result.member(number).model
+        model = models.setdefault(hidden, trained)  # one for all settings of its layers
+        model.set_variables(trained.variables)
+        test.append(model.evaluate(split.test)["rmse"])
+    table["test"] = test
     means = table.groupby(SETTING)[["train", "validation", "test"]].mean().sort_values("validation")
     print(means.round(4).head(8).reset_index().to_string(index=False))
     table.to_csv(options.out / "a04_experiment_table.csv", index=False)

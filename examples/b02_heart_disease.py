@@ -40,9 +40,9 @@ def run(data: dk.datasets.Dataset, seed: int):
     return history, model.evaluate(split.test)["accuracy"]
 
 
-def several(data: dk.datasets.Dataset, label: str, expected: str):
-    """All seeds; prints the accuracy with its spread."""
-    histories, scores = zip(*(run(data, seed) for seed in SEEDS), strict=True)
+def several(data: dk.datasets.Dataset, label: str, expected: str, seeds: range = SEEDS):
+    """Several seeds; prints the accuracy with its spread."""
+    histories, scores = zip(*(run(data, seed) for seed in seeds), strict=True)
     spread = f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}"
     beside(f"test accuracy, {label}, mean ± deviation", spread, expected)
     return histories, list(scores)
@@ -70,7 +70,7 @@ def main() -> None:
     majority = float(np.mean(data.y == 0))
     beside("majority class", majority, ".54")
     histories, kept = several(data, '"?" a level', ".80 to .88")
-    _, dropped = several(complete, '"?" dropped', "about the same")
+    _, dropped = several(complete, '"?" dropped', "about the same", seeds=SEEDS[:5])
     beside("lowest test accuracy, beside the majority class", min(kept + dropped), f"> {majority:.3f}")
     spread, share = float(np.std(kept, ddof=1)), np.mean(kept)
     chance = np.sqrt(share * (1 - share) / len(split.test))
@@ -99,7 +99,7 @@ def main() -> None:
     figure = dk.plots.spread_over_runs(
         runs,
         quantity="test accuracy",
-        setting=f"Cleveland heart disease, {len(SEEDS)} splits each",
+        setting=f"Cleveland heart disease, {len(kept)} and {len(dropped)} splits",
         baselines={f"majority class, {majority:.2f}": majority},
         title="One split is not a result: 61 patients tell little",
     )

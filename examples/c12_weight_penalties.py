@@ -46,8 +46,8 @@ def main() -> None:
     options = arguments(__doc__, full=True)
     result = dk.sweep(
         functools.partial(network, 64 if options.full else 16), iris,
-        grid={"penalty": list(LARGEST), "strength": np.linspace(0, 1, 11 if options.full else 4)},
-        seeds=5 if options.full else 6, epochs=1000 if options.full else 300, batch_size=None,
+        grid={"penalty": list(LARGEST), "strength": np.linspace(0, 1, 11 if options.full else 3)},
+        seeds=5, epochs=1000 if options.full else 300, batch_size=None,
     )  # prints by itself which penalty is too small to matter  # fmt: skip
     places = np.arange(len(result)).reshape(len(LARGEST), -1, len(result.seeds))
     runs = {

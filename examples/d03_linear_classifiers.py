@@ -2,7 +2,7 @@
 
     python examples/d03_linear_classifiers.py [--full]
 
-Quick: 2,500 images, 8 epochs, 2,000 to test on. --full: all 50,000, 60 epochs.
+Quick: 1,500 images, 6 epochs, 1,000 to test on. --full: all 50,000, 60 epochs.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def templates(kernel: np.ndarray) -> np.ndarray:
 def main() -> None:
     options = arguments(__doc__, full=True)
     train, test = dk.datasets.load_cifar10()
-    images, epochs = (50_000, 60) if options.full else (2_500, 8)
+    images, epochs = (50_000, 60) if options.full else (1_500, 6)
     x, y = train.x[:images], train.y[:images]
-    x_test, y_test = (test.x, test.y) if options.full else (test.x[:2_000], test.y[:2_000])
+    x_test, y_test = (test.x, test.y) if options.full else (test.x[:1_000], test.y[:1_000])
     majority = np.bincount(y_test).max() / len(y_test)
 
     softmax = classifier("softmax", "sparse_categorical_crossentropy")

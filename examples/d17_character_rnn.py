@@ -2,7 +2,7 @@
 
     python examples/d17_character_rnn.py [--full]
 
-Quick: 64 units, 200 iterations. --full: 256 units, 2,000 iterations (some minutes on two cores).
+Quick: 32 units, 200 iterations of 16 pieces. --full: 256 units, 2,000 of 32 (some minutes on two cores).
 
 Training sees whole sequences. Writing goes one character at a time: a second model over the same layers takes one
 character and the states, and gives back the new states. Nothing is kept inside; whoever calls it carries the states.
@@ -16,7 +16,6 @@ from reporting import arguments, beside, keep
 import deepkit as dk
 
 PROMPT = "\nKING "
-BATCH = 32
 
 
 def networks(kind: str, units: int, steps: int, codes: int) -> tuple[dk.Model, dk.Model]:
@@ -81,9 +80,9 @@ def main() -> None:
     options = arguments(__doc__, full=True)
     hello()
 
-    units, steps, chunk = (256, 64, 100) if options.full else (64, 32, 50)
-    iterations = 2000 if options.full else 200
-    show = (100, 500, 1000, 2000) if options.full else (100, 200)
+    units, steps, batch, rate = (256, 64, 32, 0.005) if options.full else (32, 32, 16, 0.02)
+    iterations, chunk = (2000, 100) if options.full else (200, 50)
+    show, length = ((100, 500, 1000, 2000), 90) if options.full else ((100, 200), 60)
     text = dk.datasets.load_shakespeare()
     x, y = text.sequences(steps)
     rows = np.random.default_rng(0).permutation(len(x) * 9 // 10)  # the last tenth of the plays is not seen
@@ -94,15 +93,15 @@ def main() -> None:
     lines = {}
     for kind in ("SimpleRNN", "GRU", "LSTM"):
         model, step = networks(kind, units, steps, len(text.vocabulary))
-        model.compile(dk.optimizers.Adam(0.005, global_clipnorm=1.0), "sparse_categorical_crossentropy")
+        model.compile(dk.optimizers.Adam(rate, global_clipnorm=1.0), "sparse_categorical_crossentropy")
         losses, counts = [], range(chunk, iterations + 1, chunk)
         for count in counts:
-            taken = np.take(rows, np.arange((count - chunk) * BATCH, count * BATCH), mode="wrap")
-            history = model.fit(x[taken], y[taken], batch_size=BATCH, epochs=1, verbose=0)
+            taken = np.take(rows, np.arange((count - chunk) * batch, count * batch), mode="wrap")
+            history = model.fit(x[taken], y[taken], batch_size=batch, epochs=1, verbose=0)
             losses.append(history["loss"][-1] / np.log(2))
             if count in show:
-                print(f"--- {kind}, {count} iterations, temperature 0.7{write(step, text, PROMPT, 90, 0.7)}")
-        print(f"--- {kind}, {iterations} iterations, temperature 1.0{write(step, text, PROMPT, 90, 1.0)}")
+                print(f"--- {kind}, {count} iterations, temperature 0.7{write(step, text, PROMPT, length, 0.7)}")
+        print(f"--- {kind}, {iterations} iterations, temperature 1.0{write(step, text, PROMPT, length, 1.0)}")
         unseen = model.predict(x[-300:])
         chosen = np.take_along_axis(unseen, y[-300:, :, None], axis=2)
         bits = float(-np.log2(chosen).mean())
@@ -111,7 +110,7 @@ def main() -> None:
 
     figure = dk.plots.curves(
         lines,
-        x=f"iteration ({BATCH} pieces of {steps} characters each)",
+        x=f"iteration ({batch} pieces of {steps} characters each)",
         y="bits per character, training",
         levels={f"{name}: {bits:.2f} bits": bits for name, bits in list(known.items())[1:]},
         title=f"Tiny Shakespeare, {units} units: a state saves bits",

@@ -19,8 +19,11 @@ with_twin = pytest.mark.parametrize("case", [c for c in CASES if c.twin], ids=la
 CONTEXTS = [Context(), Context(training=True, rng=jax.random.key(7))]
 MODAL = (layers.BatchNormalization, layers.SpectralNormalization, layers.Flax)
 """What behaves differently in training without being random; of what is neither, one run is enough."""
-PLAIN = [*{type(case.layer()).__module__: case for case in reversed(CASES)}.values()]
-"""A case of every family of layers (a file of deepkit each)."""
+PLAIN = [
+    next(case for case in CASES if isinstance(case.layer(), kind))
+    for kind in (layers.Dense, layers.Conv2D, layers.BatchNormalization, layers.Dropout, layers.LSTM, layers.Attention)
+]
+"""Those that are also called as they are; the plain call compiles every operation by itself."""
 
 
 def contexts_of(case):
@@ -50,6 +53,38 @@ def flat(tree, path=()):
 def compiled(function):
     """`jax.jit`, with little time spent on optimising what runs once."""
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+GROUP = 16
+"""So many neighbouring cases share a program: each by itself costs its compilation's fixed part again."""
+
+
+def together(cases, setup):
+    """What `setup(case)` says to compute, by case: a function and lists of arguments to call it on, one result each.
+
+    Neighbours are computed by one program, when the first of them is asked for. Where one of them fails, each is
+    computed by itself, so that only that one's test fails.
+    """
+
+    def computed(members):
+        functions, calls = zip(*map(setup, members), strict=True)
+        program = compiled(lambda arguments: [f(*given) for f, given in zip(functions, arguments, strict=True)])
+        # NumPy's from here on: taking a JAX array apart would be compiled as well.
+        return [*zip(*(jax.device_get(program(arguments)) for arguments in zip(*calls, strict=True)), strict=True)]
+
+    @functools.cache
+    def group(start):
+        try:
+            return computed(cases[start : start + GROUP])
+        except Exception:
+            return None
+
+    def results(case):
+        number = cases.index(case)
+        found = group(number - number % GROUP)
+        return computed([case])[0] if found is None else found[number % GROUP]
+
+    return results
 
 
 def scalar(output, by=jnp):
@@ -103,69 +138,80 @@ def test_weights_are_as_declared(case):
     assert arrays == declared
 
 
+def at_points(case):
+    """Two points, both and two beside the first stacked, a direction, and the layer's call at a point."""
+    dtype = "float64" if case.dtype == "float32" else case.dtype
+    layer, params, state = made(case, dtype)
+    points = [(params, arrays_of(case, 4, dtype, seed=seed)) for seed in (2, 3)]
+    draw = np.random.default_rng(5)
+    direction = jax.tree.map(lambda a: draw.normal(size=a.shape), points[0])
+    if dtype == "float64":
+        points += [jax.tree.map(lambda a, d, s=sign: a + s * STEP * d, points[0], direction) for sign in (1, -1)]
+    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *points)
+
+    def run(point, context):
+        params, inputs = point
+        return layer.apply(params, state, *inputs, context=context)
+
+    return run, points, stacked, direction
+
+
+STEP = 1e-6
+
+
+def in_float64(case):
+    """A point by itself, several by `vmap`, and the slope: one program, which is asked once for each point."""
+    run, (point, other, *beside), stacked, _ = at_points(case)
+
+    def valued(point, context):
+        result = run(point, context)
+        return scalar(result[0]), result
+
+    def everything(point, stacked):
+        results = []
+        for context in contexts_of(case):
+            mapped = jax.vmap(lambda point, context=context: run(point, context))(stacked)
+            slope = jax.grad(valued, has_aux=True) if beside else lambda *given: (None, run(*given))
+            results.append((mapped, *slope(point, context)))
+        return results
+
+    return everything, [(point, stacked), (other, stacked)]
+
+
+computed_in_float64 = together(CASES, in_float64)
+
+
 @every_layer
 def test_jit_vmap_and_grad_agree_with_the_plain_call_in_float64(case):
-    """The plain call compiles every operation by itself: one case of each family is enough for it."""
     with jax.enable_x64(True):
-        dtype = "float64" if case.dtype == "float32" else case.dtype
-        layer, params, state = made(case, dtype)
-        point, other = ((params, arrays_of(case, 4, dtype, seed=seed)) for seed in (2, 3))
-        draw = np.random.default_rng(5)
-        direction = jax.tree.map(lambda a: draw.normal(size=a.shape), point)
-        step = 1e-6
-
-        def run(point, context):
-            params, inputs = point
-            return layer.apply(params, state, *inputs, context=context)
-
-        def valued(point, context):
-            result = run(point, context)
-            return scalar(result[0]), result
-
-        @compiled
-        def everything(point, stacked):
-            """A point by itself, several by `vmap`, and the slope: one program, which is asked once for each point."""
-            results = []
-            for context in contexts_of(case):
-                mapped = jax.vmap(lambda point, context=context: run(point, context))(stacked)
-                slope = jax.grad(valued, has_aux=True) if dtype == "float64" else lambda *given: (None, run(*given))
-                results.append((mapped, *slope(point, context)))
-            return results
-
-        points = [point, other]
-        if dtype == "float64":
-            points += [jax.tree.map(lambda a, d, s=sign: a + s * step * d, point, direction) for sign in (1, -1)]
-        stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *points)
-        # NumPy's from here on: taking a JAX array apart would be compiled as well.
-        first, second = (jax.device_get(everything(each, stacked)) for each in (point, other))
+        run, (point, _, *beside), _, direction = at_points(case)
+        first, second = computed_in_float64(case)
         for context, (mapped, gradient, one), (*_, two) in zip(contexts_of(case), first, second, strict=True):
             if case in PLAIN and context.training:
                 close(one, run(point, context))
             close(jax.tree.map(lambda a: a[0], mapped), one)
             close(jax.tree.map(lambda a: a[1], mapped), two)
-            if dtype == "float64":
+            if beside:
                 assert all(leaf.dtype == np.float64 for leaf in jax.tree.leaves(gradient))
                 exact = sum(jax.tree.leaves(jax.tree.map(np.vdot, gradient, direction)))
                 ahead, behind = (scalar(jax.tree.map(lambda a, i=i: a[i], mapped[0]), np) for i in (2, 3))
-                np.testing.assert_allclose(exact, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-7)
+                np.testing.assert_allclose(exact, (ahead - behind) / (2 * STEP), rtol=1e-6, atol=1e-7)
 
 
-@with_twin
-def test_parity_with_keras(case):
+def beside_keras(case):
+    """Outputs, states and slopes in every mode, ours and those of the twin with the same weights."""
     layer, params, state = made(case)
     twin = case.twin()
     shapes = [(None, *row) for row in case.rows]
     twin.build(shapes[0] if len(shapes) == 1 else shapes)
-    declared = flat(layer.build(*specs_of(case)))
-    names = sorted(declared, key=lambda name: not declared[name].trainable)
+    names = weights_in_keras(layer, case)
     if names:
         values = flat(params) | flat(state)
         twin.set_weights([values[name] for name in names])
     # Keras counts a frozen layer's parameters among the others.
-    own = [v.value for v in twin.trainable_variables]
-    rest = [v.value for v in twin.non_trainable_variables]
+    own = [np.asarray(v.value) for v in twin.trainable_variables]
+    rest = [np.asarray(v.value) for v in twin.non_trainable_variables]
     inputs = [x.astype(np.float32) for x in arrays_of(case, 6, seed=6)]
-    modes = [context.training for context in contexts_of(case)]
 
     def ours(params, inputs, training):
         output, new_state = layer.apply(params, state, *inputs, context=Context(training=training))
@@ -176,25 +222,42 @@ def test_parity_with_keras(case):
         output, after = twin.stateless_call(own, rest, inputs[0] if len(inputs) == 1 else inputs, **keywords)
         return scalar(output), (output, after)
 
-    @compiled
     def both(params, own, inputs):
         return [
             [
-                jax.value_and_grad(function, (0, 1), has_aux=True)(weights, inputs, training)
+                jax.value_and_grad(function, (0, 1), has_aux=True)(weights, inputs, context.training)
                 for function, weights in ((ours, params), (theirs, own))
             ]
-            for training in modes
+            for context in contexts_of(case)
         ]
 
-    for training, (mine, keras) in zip(modes, both(params, own, inputs), strict=True):
+    return both, [(params, own, inputs)]
+
+
+def weights_in_keras(layer, case):
+    """Paths of the layer's weights in the order of Keras: trained ones first."""
+    declared = flat(layer.build(*specs_of(case)))
+    return sorted(declared, key=lambda name: not declared[name].trainable)
+
+
+computed_beside_keras = together([c for c in CASES if c.twin], beside_keras)
+
+
+@with_twin
+def test_parity_with_keras(case):
+    layer, _, state = made(case)
+    declared = flat(layer.build(*specs_of(case)))
+    names = weights_in_keras(layer, case)
+    (results,) = computed_beside_keras(case)
+    for context, (mine, keras) in zip(contexts_of(case), results, strict=True):
         ((_, (output, new_state)), gradients), ((_, (expected, after)), slopes) = mine, keras
         close(output, expected)
         close(gradients[1], slopes[1])
-        if own:
+        if slopes[0]:
             close([flat(gradients[0])[name] for name in names if declared[name].trainable], slopes[0])
         if layer.trainable:
             close([flat(new_state)[name] for name in names if not declared[name].trainable], after)
-        elif training:
+        elif context.training:
             close(new_state, state)
 
 

@@ -9,7 +9,7 @@ import deepkit as dk
 from deepkit import layers
 
 ROWS = 6
-RUN = {"epochs": 2, "batch_size": 4, "shuffle": False}
+RUN = {"epochs": 2, "batch_size": None, "shuffle": False}
 MIXING = (layers.MixUp, layers.CutMix)
 """Their rows have other targets than those of the layers beside them: they have a model of their own."""
 
