@@ -10,7 +10,7 @@ from reporting import arguments, beside, keep
 
 import deepkit as dk
 
-SEEDS, STEPS = range(10), 250
+SEEDS, STEPS = range(10), 150
 GRADIENT = {"kernel": np.array([[36, 48], [0, 0]], "float32"), "bias": np.array([64, 48], "float32")}
 
 

@@ -142,7 +142,6 @@ def test_demo_on_heart_disease(tmp_path):
         capture_output=True,
         text=True,
         timeout=120,
-        env=USERS_ENVIRONMENT,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "303 rows" in done.stdout or "303" in done.stdout

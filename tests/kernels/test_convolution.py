@@ -46,19 +46,19 @@ def compare(size, window, strides, padding, dilation=None, channels=2, filters=3
 
         def twice(x, kernel):
             by_x, by_kernel = jax.grad(loss, (0, 1))(x, kernel)
-            return (by_x**2).sum() + (by_kernel**2).sum()
+            return (by_x**2).sum() + (by_kernel**2).sum(), (by_x, by_kernel)
 
-        values = [convolved(x, kernel), jax.grad(loss, (0, 1))(x, kernel)]
-        if everything:
-            xs, kernels = jnp.stack([x, -2 * x]), jnp.stack([kernel, kernel + 1])
-            values += [
-                jax.grad(twice, (0, 1))(x, kernel),
-                jax.jvp(convolved, (x, kernel), (x + 1, kernel - 1)),
-                jax.vmap(convolved, (0, None))(xs, kernel),
-                jax.vmap(convolved, (None, 0))(x, kernels),
-                jax.vmap(jax.grad(loss, (0, 1)))(xs, kernels),
-            ]
-        return values
+        if not everything:
+            return convolved(x, kernel), jax.grad(loss, (0, 1))(x, kernel)
+        xs, kernels = jnp.stack([x, -2 * x]), jnp.stack([kernel, kernel + 1])
+        return (
+            # Values beside first, and slopes beside second derivatives.
+            jax.jvp(convolved, (x, kernel), (x + 1, kernel - 1)),
+            jax.grad(twice, (0, 1), has_aux=True)(x, kernel),
+            jax.vmap(convolved, (0, None))(xs, kernel),
+            jax.vmap(convolved, (None, 0))(x, kernels),
+            jax.vmap(jax.grad(loss, (0, 1)))(xs, kernels),
+        )
 
     ours, xlas = jax.jit(lambda: (results(convolve), results(by_xla)))()
     close(ours, xlas)
