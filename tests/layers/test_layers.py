@@ -19,11 +19,8 @@ with_twin = pytest.mark.parametrize("case", [c for c in CASES if c.twin], ids=la
 CONTEXTS = [Context(), Context(training=True, rng=jax.random.key(7))]
 MODAL = (layers.BatchNormalization, layers.SpectralNormalization, layers.Flax)
 """What behaves differently in training without being random; of what is neither, one run is enough."""
-PLAIN = [
-    next(case for case in CASES if isinstance(case.layer(), kind))
-    for kind in (layers.Dense, layers.Conv2D, layers.BatchNormalization, layers.Dropout, layers.LSTM, layers.Attention)
-]
-"""Those that are also called as they are; the plain call compiles every operation by itself."""
+PLAIN = [*{type(case.layer()): case for case in reversed(CASES)}.values()]
+"""A case of every class: the plain call compiles every operation by itself."""
 
 
 def contexts_of(case):
