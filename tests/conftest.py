@@ -23,6 +23,14 @@ def pytest_configure():
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw"))]})
 
 
+LONG = ("test_examples.py", "test_layers_in_sweeps.py", "test_readme.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Long tests first: a worker that has done its own takes half of what the other has left, which should be short."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture
 def published():
     """Call a loader; where its file cannot be had, the test is skipped, or fails if `CI` is set."""

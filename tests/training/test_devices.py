@@ -21,7 +21,7 @@ print(history["loss"], model.evaluate(x, y), model.predict(x).sum(), model.predi
 
 
 def run(devices, **environment):
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM.format(devices=devices)], capture_output=True, text=True,
         env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, **environment}, check=False,
