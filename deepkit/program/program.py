@@ -10,7 +10,7 @@ import jax
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Graph
-from deepkit.initializers.drawing import key_of
+from deepkit.initializers.drawing import key_of, keys_of
 from deepkit.layers.layer import Context, Layer, Weight, Weights
 from deepkit.layers.wrapper import Wrapper
 from deepkit.program.forward import Pass, forward
@@ -66,6 +66,15 @@ class Program:
             drawn = self.init(key_of(seed))
         # In the order of names, as everything is that comes out of a program.
         return jax.tree.map(lambda array: array, drawn)
+
+    def draw_stack(self, seeds: Sequence[int]) -> tuple[Weights, Weights]:
+        """What `draw` gives for each of these seeds, stacked; what no seed has a hand in has its own shape.
+
+        For models of deepkit's layers and initializers, on JAX's own generator.
+        """
+        enable_compilation_cache()
+        with jax.ensure_compile_time_eval():
+            return self.init(keys_of(seeds))
 
     def forward(self, params: Weights, state: Weights, inputs: Sequence[jax.Array], context: Context) -> Pass:
         """One pass; see `deepkit.program.forward.Pass`. Its state is a tree again."""

@@ -63,8 +63,7 @@ class Own(NamedTuple):
     Attributes:
         rows: For training.
         validation: For measuring.
-        weights: `(parameters, state)` that layers have from the start, such as fitted statistics; where widths are
-            padded, all weights.
+        weights: `(parameters, state)` from the start.
         sizes: Where widths are padded, the shapes of the parameters' own parts.
         epochs: Where epochs are an axis, how many of those that the recipe has room for.
     """
@@ -76,9 +75,11 @@ class Own(NamedTuple):
     epochs: jax.Array | np.int32 | None = None
 
 
-ROWS = frozenset({"rows", "validation", "weights"})
-"""What differs where members have rows of their own: statistics are fitted on them."""
-WIDTHS_OF_HIDDEN_LAYERS = frozenset({"weights", "sizes"})
+ALWAYS = frozenset({"weights"})
+"""What every member has of its own."""
+ROWS = frozenset({"rows", "validation"})
+"""What differs where members have rows of their own."""
+WIDTHS_OF_HIDDEN_LAYERS = frozenset({"sizes"})
 """What differs where members have widths of their own."""
 EPOCHS = frozenset({"epochs"})
 """What differs where epochs are an axis."""
@@ -93,7 +94,7 @@ class Task(NamedTuple):
         values: One per varying number.
         model: Compiled; as the recipe's, but for its hidden widths.
         epochs: How many it is trained for.
-        own: Makes what the recipe says that members have of their own, if anything.
+        own: Makes what members have of their own, by the recipe.
     """
 
     member: int
@@ -101,7 +102,7 @@ class Task(NamedTuple):
     values: tuple[float, ...]
     model: Any
     epochs: int
-    own: Callable[[], Own] | None
+    own: Callable[[], Own]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,11 +173,9 @@ def _member_function(recipe: Recipe) -> Member:
 
     def member(seed: jax.Array, values: Sequence[jax.Array], own: Own) -> Outcome:
         with turned(recipe.numbers, values):
+            params, state = own.weights
             mine = steps
-            if own.sizes is None:
-                params, state = over(program.init(jax.random.key(seed)), own.weights)
-            else:
-                params, state = own.weights
+            if own.sizes is not None:
                 present = partition(masks(own.sizes, program.shapes()[0]), steps.trainable)[0]
                 mine = Steps(steps.objective, optimizer, steps.trainable, steps.transitions, present)
             train = whole_epochs_function(mine, recipe.batch_size, recipe.shuffle, measured, recipe.with_rate)
@@ -188,18 +187,6 @@ def _member_function(recipe: Recipe) -> Member:
             return Outcome(combine(trained, s.frozen), s.state, s.history, s.epoch, s.memories)
 
     return member
-
-
-def over(drawn: tuple[Weights, Weights], given: tuple[Weights, Weights]) -> tuple[Weights, Weights]:
-    """`(parameters, state)` as drawn, with the arrays that are given in their places."""
-    return _over(drawn[0], given[0]), _over(drawn[1], given[1])
-
-
-def _over(drawn: Weights, given: Weights) -> Weights:
-    merged = dict(drawn)
-    for name, item in given.items():
-        merged[name] = _over(drawn[name], item) if isinstance(item, dict) else item
-    return merged
 
 
 def traces(recipe: Recipe) -> bool:
@@ -253,13 +240,11 @@ class Program:
             np.array([task.values[number] for task in filled], np.float32).reshape(lead)
             for number in range(len(self._recipe.numbers))
         ]
-        own = self._recipe.shared
-        if self._recipe.differ:
-            with as_declared():
-                each = [task.own() for task in tasks if task.own is not None]
-            each += [each[-1]] * (len(filled) - len(each))
-            stacks = {name: _stacked([getattr(one, name) for one in each], lead) for name in self._recipe.differ}
-            own = own._replace(**stacks)
+        with as_declared():
+            each = [task.own() for task in tasks]
+        each += [each[-1]] * (len(filled) - len(each))
+        stacks = {name: _stacked([getattr(one, name) for one in each], lead) for name in self._recipe.differ}
+        own = self._recipe.shared._replace(**stacks)
         count = np.int32(-(-len(tasks) // self.width))
         arguments = (seeds, values, own, count)
         if self._compiled is None:

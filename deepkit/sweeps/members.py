@@ -16,9 +16,10 @@ from deepkit.errors import DeepkitError, DeepkitTypeError, described, did_you_me
 from deepkit.program.description import Description
 from deepkit.program.holders import partly_stored
 from deepkit.program.objective import Batch
-from deepkit.sweeps.engine import EPOCHS, ROWS, WIDTHS_OF_HIDDEN_LAYERS, Own, Recipe, Task, over, traces
+from deepkit.sweeps.engine import ALWAYS, EPOCHS, ROWS, WIDTHS_OF_HIDDEN_LAYERS, Own, Recipe, Task, traces
 from deepkit.sweeps.numbers import describe
 from deepkit.sweeps.spaces import Settings
+from deepkit.sweeps.starts import Starts
 from deepkit.sweeps.widths import Outline, outline_of, padded, shelves, sizes_of
 from deepkit.training.arguments import refuse_test_data
 from deepkit.training.fitting import prepare
@@ -250,16 +251,16 @@ def _groups_of(
     first = alike[0]
     shapes = first.model.program.shapes()
     narrower = any(variant.model.program.shapes() != shapes for variant in alike)
-    differ = frozenset[str]().union(
+    starts = Starts(member.seed for variant in alike for member in variant.members)
+    differ = ALWAYS.union(
         ROWS if first.own_rows else (),
         WIDTHS_OF_HIDDEN_LAYERS if narrower else (),
         EPOCHS if "epochs" in first.members[0].settings else (),
     )
     longest = max(variant.epochs for variant in alike)
     rows, validation = _rows(first, first.members[0], source)
-    shared = Own(rows, validation, partly_stored(first.model.program))
-    if narrower:
-        shared = shared._replace(weights=shapes, sizes=sizes_of(shapes[0]))
+    weights = starts.of(first.model.program, first.members[0].seed)
+    shared = Own(rows, validation, weights, sizes_of(weights[0]) if narrower else None)
     if "epochs" in differ:
         shared = shared._replace(epochs=np.int32(longest))
     numbers = first.description.numbers
@@ -283,7 +284,7 @@ def _groups_of(
     for variant, row in zip(alike, table, strict=True):
         model = variant.model if narrower else first.model
         for member in variant.members:
-            own = functools.partial(_own, variant, member, source, shared, differ) if differ else None
+            own = functools.partial(_own, variant, member, source, starts, shared, differ)
             tasks.append(Task(member.number, member.seed, tuple(row[k] for k in varying), model, variant.epochs, own))
     return [Group(whole, tasks)]
 
@@ -303,14 +304,15 @@ def _rows(variant: _Variant, member: Member, source: Source) -> tuple[Batch, Bat
     return jax.device_get((rows, plan.validation))
 
 
-def _own(variant: _Variant, member: Member, source: Source, shared: Own, differ: frozenset[str]) -> Own:
-    own, program = shared, variant.model.program
+def _own(variant: _Variant, member: Member, source: Source, starts: Starts, shared: Own, differ: frozenset[str]) -> Own:
+    own = shared
     if "rows" in differ:
-        rows, validation = _rows(variant, member, source)
-        own = own._replace(rows=rows, validation=validation, weights=jax.device_get(partly_stored(program)))
+        rows, validation = _rows(variant, member, source)  # fits statistics, which are among the weights
+        own = own._replace(rows=rows, validation=validation)
+    weights = starts.of(variant.model.program, member.seed)
+    own = own._replace(weights=padded(weights, shared.weights) if "sizes" in differ else weights)
     if "sizes" in differ:
-        weights = over(program.draw(member.seed), partly_stored(program))
-        own = own._replace(weights=padded(weights, shared.weights), sizes=sizes_of(weights[0]))
+        own = own._replace(sizes=sizes_of(weights[0]))
     if "epochs" in differ:
         own = own._replace(epochs=np.int32(variant.epochs))
     return own

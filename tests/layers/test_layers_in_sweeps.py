@@ -1,8 +1,11 @@
-"""A member of a sweep is the model trained alone, whatever layers it is made of: every class of the table, at once."""
+"""A member of a sweep is the model trained alone, whatever layers it is made of: every class of the table, fifteen or
+so in a model.
+"""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from layer_cases import CASES, arrays_of
 
 import deepkit as dk
@@ -10,6 +13,7 @@ from deepkit import layers
 
 ROWS = 6
 RUN = {"epochs": 2, "batch_size": None, "shuffle": False}
+MODELS = 8
 MIXING = (layers.MixUp, layers.CutMix)
 """Their rows have other targets than those of the layers beside them: they have a model of their own."""
 
@@ -25,10 +29,10 @@ def first_of_each_class():
     return [case for kind, case in found.items() if not issubclass(kind, MIXING)]
 
 
-def side_by_side(rate):
+def side_by_side(cases, rate):
     """One number from each layer, and a Dense that reads them."""
     inputs, means = [], []
-    for case in first_of_each_class():
+    for case in cases:
         own = [dk.Input(row, dtype=case.dtype) for row in case.rows]
         outputs = jax.tree.leaves(case.layer()(own if len(own) > 1 else own[0]))
         inputs += own
@@ -58,8 +62,10 @@ def same_as_alone(build, x):
     )
 
 
-def test_every_layer():
-    same_as_alone(side_by_side, [x for case in first_of_each_class() for x in arrays_of(case, ROWS)])
+@pytest.mark.parametrize("part", range(MODELS))
+def test_every_layer(part):
+    cases = first_of_each_class()[part::MODELS]
+    same_as_alone(lambda rate: side_by_side(cases, rate), [x for case in cases for x in arrays_of(case, ROWS)])
 
 
 def test_layers_that_mix_rows():

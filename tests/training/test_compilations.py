@@ -29,6 +29,7 @@ def trained():
 
 def test_a_first_fit_compiles_two_programs():
     model = net()
+    model.program.draw(1)  # by programs that all models share
     with programs() as first:
         model.fit(X, Y, epochs=2, **SPLIT)
     assert len(first) == 2, first  # what the run starts from, and the whole run
