@@ -16,7 +16,10 @@ import pytest
 from example_claims import broken_claims
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
-OPTIMISED = {"b07_hundred_layers", "c03_learning_rate_study", "c07_hidden_units"}
+OPTIMISED = {
+    "a03_hills", "b07_hundred_layers", "c03_learning_rate_study", "c04_depth_without_nonlinearity", "c05_iris",
+    "c07_hidden_units",
+}  # fmt: skip
 """What computes for longer than it compiles: XLA compiles it as it does for users, and not as it does for tests."""
 SCRIPTS = sorted(
     (path for path in EXAMPLES.glob("*.py") if path.name not in ("reporting.py", "demo.py")),
@@ -66,7 +69,10 @@ def test_every_row_has_its_example():
     assert {f"{part.lower()}{number:02d}" for part, numbers in ROWS.items() for number in numbers} <= found
 
 
-LIBRARIES = ["deepkit", "deepkit.sweeps", "deepkit.ensembles", "matplotlib.figure", "pandas", "sklearn.datasets"]
+LIBRARIES = [
+    "deepkit", "deepkit.sweeps", "deepkit.ensembles", "deepkit.plots.picture", "matplotlib.backends.backend_agg",
+    "PIL.PngImagePlugin", "pandas", "sklearn.datasets", "jaxlib.mlir.dialects.mhlo",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepkit.datasets import cifar10, load_cifar10
-from deepkit.datasets.cifar10 import CLASSES, RECORD_BYTES, read_batch
+from deepkit.datasets.cifar10 import CLASSES, RECORD_BYTES, read_batches
 from deepkit.errors import DeepkitValueError
 
 
@@ -40,7 +40,7 @@ def test_pixels_are_rows_columns_colours(tmp_path):
     labels = [3, 9, 0, 1, 1, 8, 5]
     file = tmp_path / "batch.bin"
     file.write_bytes(b"".join(map(record, labels, images)))
-    read, found = read_batch(file, records=7)
+    read, found = read_batches([file], records=7)
     np.testing.assert_array_equal(read, images)
     assert found.tolist() == labels
     assert (read.dtype, found.dtype) == (np.uint8, np.int32)
@@ -63,15 +63,15 @@ def test_truncated_foreign_and_missing_files(tmp_path):
     good = record(1, np.zeros((32, 32, 3), np.uint8))
     file.write_bytes(good * 3 + good[:100])
     with pytest.raises(DeepkitValueError, match=r"9,319 bytes and breaks off in record 4"):
-        read_batch(file, records=5)
+        read_batches([file], records=5)
     file.write_bytes(good * 6)
     with pytest.raises(DeepkitValueError, match=r"18,438 bytes, but 5 records"):
-        read_batch(file, records=5)
+        read_batches([file], records=5)
     file.write_bytes(good * 4 + b"\x0a" + good[1:])
     with pytest.raises(DeepkitValueError, match=r"record 5 has label 10"):
-        read_batch(file, records=5)
+        read_batches([file], records=5)
     with pytest.raises(DeepkitValueError, match="is missing"):
-        read_batch(tmp_path / "other.bin")
+        read_batches([tmp_path / "other.bin"])
 
 
 def test_an_incomplete_directory_names_the_file(tmp_path):
