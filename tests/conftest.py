@@ -9,14 +9,14 @@ from deepkit.errors import DeepkitError
 
 # Files of deepkit's own go into a folder of this run, not into the user's cache.
 os.environ["DEEPKIT_CACHE"] = tempfile.mkdtemp(prefix="deepkit-tests-")
-# Nobody reads the lines of Python that JAX notes beside every operation; it takes a twentieth of the time.
+# Nobody reads the lines of Python that JAX notes beside every operation; noting them takes a twentieth of the time.
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 # Keras is a test dependency only: the independent implementation that parity is measured against.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 
 def pytest_configure():
-    """Give each worker a core of its own: threads that go to and fro between two take a tenth of all time."""
+    """Give each worker a core of its own: the tests then take a tenth less of processor time."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if worker and int(os.environ["PYTEST_XDIST_WORKER_COUNT"]) <= len(cores):

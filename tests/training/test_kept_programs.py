@@ -9,6 +9,12 @@ import subprocess
 import sys
 
 import pytest
+from training_cases import data
+
+import deepkit as dk
+from deepkit import kept
+
+X, Y = data()
 
 WORK = """
 import json, sys
@@ -105,3 +111,24 @@ def test_what_jaxs_own_cache_has_is_compiled_again_before_it_is_kept(cache, proc
     for _ in range(2):
         (again,) = run(cache, {"predict": True})
         assert again["loss"] == first["loss"]
+
+
+def test_a_loop_over_models_loads_their_program_once(monkeypatch):
+    loads = []
+    loaded = kept.Kept._loaded
+    monkeypatch.setattr(kept.Kept, "_loaded", lambda *given: loads.append(given[0]) or loaded(*given))
+    monkeypatch.setattr(kept, "_AT_HAND", {})
+
+    def fit(seed, units=8):
+        x = dk.Input(5)
+        model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(dk.layers.Dense(units, "relu")(x)))
+        model.compile("adam", "bce")
+        return model.fit(X, Y, epochs=2, seed=seed, verbose=0)["loss"]
+
+    first = fit(0)
+    several = len(loads)
+    assert several and fit(0) == first and fit(1) != first
+    assert len(loads) == several
+    monkeypatch.setattr(kept, "MOST_AT_HAND", 1)
+    fit(0, units=9)
+    assert len(kept._AT_HAND) == 1 and len(loads) > several
