@@ -1,6 +1,6 @@
 """C14. Red wine, 11 → 16 → 32 → 32 → 1: is its quality above 5? And what is it? With and without z-scored inputs.
 
-The quick setting has 4 splits and 80 epochs, the full one 5 and 200.
+The quick setting has 4 splits and 50 epochs, the full one 5 and 200.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def train(model: dk.Model, split, encoder: TableEncoder, seed: int, epochs: int)
 
 def main() -> None:
     options = arguments(__doc__, full=True)
-    seeds, epochs = (5, 200) if options.full else (4, 80)
+    seeds, epochs = (5, 200) if options.full else (4, 50)
     wine = dk.datasets.load_wine_quality("red")
     good, quality = clean("good"), clean("quality")
     beside("rows of the file", len(wine), "1599")

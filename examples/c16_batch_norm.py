@@ -81,7 +81,7 @@ def main() -> None:
 
     # Two clouds. Here it prints how many runs never learned, with and without, and that their units are dead.
     rates = np.linspace(0.002, 0.1, 50) if options.full else np.array([0.05, 0.1])
-    seeds, epochs = (100, 500) if options.full else (15, 200)
+    seeds, epochs = (100, 500) if options.full else (15, 150)
     x, y = qwerties()
     grid = both | {"learning_rate": rates}
     result = dk.sweep(qwerties_network, (x, y), grid=grid, seeds=seeds, epochs=epochs, batch_size=None)

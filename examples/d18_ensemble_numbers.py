@@ -44,7 +44,7 @@ def network() -> dk.Model:
 
 def errors(build, data) -> tuple[dk.sweeps.Sweep, np.ndarray]:
     """What every member misses the truth by: `(members, places)`."""
-    result = dk.sweep(build, data, seeds=MEMBERS, epochs=300, batch_size=None, verbose=0)
+    result = dk.sweep(build, data, seeds=MEMBERS, epochs=200, batch_size=None, verbose=0)
     weights = jax.tree.map(
         lambda *leaves: np.stack(leaves), *(result.member(n).model.variables for n in range(MEMBERS))
     )

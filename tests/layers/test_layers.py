@@ -175,10 +175,12 @@ def in_float64(case):
     return everything, [(point, stacked), (other, stacked)]
 
 
-computed_in_float64 = together(CASES, in_float64)
+TRANSFORMED = [case for case in CASES if case in PLAIN or not case.twin]
+"""Of the further cases of a class, those whose values and slopes Keras does not confirm."""
+computed_in_float64 = together(TRANSFORMED, in_float64)
 
 
-@every_layer
+@pytest.mark.parametrize("case", TRANSFORMED, ids=lambda case: case.id)
 def test_jit_vmap_and_grad_agree_with_the_plain_call_in_float64(case):
     with jax.enable_x64(True):
         run, (point, _, *beside), _, direction = at_points(case)
