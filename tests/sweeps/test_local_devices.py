@@ -39,7 +39,7 @@ def fails(rate):
         raise ValueError("too fast")
     return build(rate, "relu")
 
-grid = {"rate": [0.01, 0.1, 0.3], "activation": ["relu", "tanh"]}
+grid = {"rate": [0.01, 0.1, 0.3], "activation": ["relu"]}
 whole = {"batch_size": None, "shuffle": False, "verbose": 0}  # a smaller program, which compiles sooner
 few = dk.sweep(build, drawn(0), grid=grid, seeds=4, epochs=5, width=1, **whole)
 grid = {"rate": [0.01, 0.1, 0.3], "activation": ["tanh"], "units": [3, 5]}

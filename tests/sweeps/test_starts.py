@@ -42,8 +42,8 @@ MODELS = {
         layers.Dense(6, kernel_initializer="he_normal", bias_initializer=initializers.RandomNormal(1.0, 0.1)),
         layers.Dense(6, kernel_initializer="orthogonal", bias_initializer=initializers.RandomUniform(-1, 3)),
         layers.Dense(6, kernel_initializer="identity", bias_initializer=initializers.Constant(2.0)),
-        layers.Dense(300, kernel_initializer="lecun_uniform"),
-        layers.Dense(20, kernel_initializer=initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")),
+        layers.Dense(60, kernel_initializer="lecun_uniform"),
+        layers.Dense(5, kernel_initializer=initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")),
     ),
     "layers in layers, state": lambda: model_of(
         layers.BatchNormalization(),

@@ -71,7 +71,7 @@ def test_numbers_are_arguments_of_one_program():
     same_as_alone(result, with_numbers, validation_data=DEV, **run)
     side_by_side = dk.sweep(with_numbers, (ROWS, LABELS, DEV), width=3, **options)
     assert side_by_side.programs == 1 and side_by_side.figures == result.figures
-    same_as_alone(side_by_side, with_numbers, validation_data=DEV, **run)
+    np.testing.assert_allclose(side_by_side.history, result.history, rtol=2e-5, atol=2e-5)
 
 
 def test_optimizers_with_memory():
