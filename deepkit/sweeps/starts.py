@@ -7,7 +7,7 @@ a third of what is compiled for a small model, and again for every structure.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -51,27 +51,30 @@ class Starts:
         return _over(drawn[0], given[0]), _over(drawn[1], given[1])
 
     def _draw(self, program: Program, kind: int, seed: int) -> None:
-        shapes = program.shapes()
-        size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
-        if _stackable(program) and size * STACK <= KEPT_BYTES:
-            begin = self._seeds.index(seed) // STACK * STACK
-            seeds = self._seeds[begin : begin + STACK]
-            several = jax.device_get(program.draw_stack(seeds))
-        else:
-            seeds, several = [seed], jax.tree.map(lambda leaf: leaf[None], jax.device_get(program.draw(seed)))
-        if self._bytes + size * len(seeds) > KEPT_BYTES:
+        begin = self._seeds.index(seed) // STACK * STACK
+        drawn = _drawn(program, self._seeds[begin : begin + STACK]) or {seed: jax.device_get(program.draw(seed))}
+        size = len(drawn) * sum(leaf.nbytes for leaf in jax.tree.leaves(drawn[seed]))
+        if self._bytes + size > KEPT_BYTES:
             self._drawn.clear()
             self._bytes = 0
-        self._bytes += size * len(seeds)
+        self._bytes += size
+        self._drawn.update({(kind, one): weights for one, weights in drawn.items()})
 
-        leaves, structure = jax.tree.flatten(several)
 
-        def own(number: int) -> tuple[Weights, Weights]:
-            ranks = (shape.ndim for shape in jax.tree.leaves(shapes))
-            mine = [leaf[number] if leaf.ndim > rank else leaf for leaf, rank in zip(leaves, ranks, strict=True)]
-            return jax.tree.unflatten(structure, mine)
+def _drawn(program: Program, seeds: Sequence[int]) -> dict[int, tuple[Weights, Weights]] | None:
+    """Weights of all these seeds, drawn at once; `None` if they can't be."""
+    if len(seeds) == 1 or not _stackable(program):
+        return None
+    shapes = jax.tree.leaves(program.shapes())
+    if STACK * sum(math.prod(shape.shape) * shape.dtype.itemsize for shape in shapes) > KEPT_BYTES:
+        return None
+    leaves, structure = jax.tree.flatten(jax.device_get(program.draw_stack(seeds)))
 
-        self._drawn.update({(kind, one): own(number) for number, one in enumerate(seeds)})
+    def own(number: int) -> tuple[Weights, Weights]:
+        pairs = zip(leaves, shapes, strict=True)
+        return jax.tree.unflatten(structure, [leaf[number] if leaf.ndim > like.ndim else leaf for leaf, like in pairs])
+
+    return {seed: own(number) for number, seed in enumerate(seeds)}
 
 
 def _declared(program: Program) -> Hashable:
