@@ -60,4 +60,8 @@ class Identity(Initializer):
                 f"{self!r} makes matrices, but the array has shape {tuple(shape)}. "
                 "Use it for the kernel of a Dense layer, and Zeros, Ones or Constant elsewhere."
             )
-        return drawn_once(lambda _: (self.gain * jnp.eye(*shape)).astype(dtype), key)
+        return drawn_once(_diagonal, key, tuple(shape), dtype, self.gain)
+
+
+def _diagonal(_: jax.Array, shape: tuple[int, ...], dtype: Any, gain: Any) -> jax.Array:
+    return (gain * jnp.eye(shape[0], shape[1])).astype(dtype)

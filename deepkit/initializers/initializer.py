@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -50,8 +51,13 @@ class FunctionInitializer(Initializer):
 
     function: Callable[..., Any] = parameter()
 
+    @functools.cached_property
+    def _values(self) -> Callable[..., jax.Array]:
+        """One function object, whose program JAX knows again."""
+        return lambda key, shape, dtype: jnp.asarray(self.function(key, shape, dtype), dtype)
+
     def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        values = drawn_once(lambda key: jnp.asarray(self.function(key, shape, dtype), dtype), key)
+        values = drawn_once(self._values, key, tuple(shape), dtype)
         if values.shape != tuple(shape):
             name = getattr(self.function, "__name__", repr(self.function))
             raise DeepkitValueError(

@@ -82,7 +82,12 @@ def _declared(program: Program) -> Hashable:
     if not _draws_as_declared(program):
         return id(program)
     leaves, structure = jax.tree.flatten(program.weight_tree(), is_leaf=_is_weight)
-    return structure, tuple((leaf.shape, leaf.initializer, leaf.trainable, leaf.dtype) for leaf in leaves)
+    declared = structure, tuple((leaf.shape, leaf.initializer, leaf.trainable, leaf.dtype) for leaf in leaves)
+    try:
+        hash(declared)
+    except TypeError:  # a user's function that can't be compared
+        return id(program)
+    return declared
 
 
 def _stackable(program: Program) -> bool:

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from jax._src import monitoring
 
 import deepkit as dk
 from deepkit import initializers, layers
@@ -149,3 +150,27 @@ def test_an_initial_spread_is_an_axis():
     for number, (spread, seed) in enumerate([(0.1, 0), (0.1, 1), (1.0, 0), (1.0, 1)]):
         kernel = result.member(number).model.weights()[0]["dense"]["kernel"]
         np.testing.assert_allclose(kernel, build(spread).program.draw(seed)[0]["dense"]["kernel"], rtol=3e-7)
+
+
+class Doubled:
+    """A function that can't be compared."""
+
+    __hash__ = None
+
+    def __call__(self, key, shape, dtype):
+        return 2 * jax.random.normal(key, shape, dtype)
+
+
+def test_a_function_is_compiled_once_for_all_seeds_and_settings():
+    start = jax.nn.initializers.he_normal()
+    found = Starts(SEEDS[:4])
+    declared = [model_of(layers.Dropout(rate), layers.Dense(3, kernel_initializer=start)) for rate in (0.1, 0.2)]
+    found.of(declared[0].program, SEEDS[0])
+    events = []
+    monitoring.register_event_duration_secs_listener(lambda event, *_, **__: events.append(event))
+    kernels = [found.of(model.program, seed)[0]["dense"]["kernel"] for model in declared for seed in SEEDS[:4]]
+    assert not [event for event in events if "backend_compile" in event]
+    assert len({kernel.tobytes() for kernel in kernels}) == 4
+    unhashable = model_of(layers.Dense(3, kernel_initializer=Doubled())).program
+    drawn, expected = found.of(unhashable, SEEDS[1]), unhashable.draw(SEEDS[1])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=3e-7), drawn, expected)
