@@ -15,7 +15,6 @@ import jax
 from deepkit import initializers
 from deepkit.initializers.drawing import STACK, draws_stacks
 from deepkit.layers.layer import Layer, Weight, Weights
-from deepkit.layers.wrapper import Wrapper
 from deepkit.program.holders import partly_stored
 from deepkit.program.program import Program
 
@@ -109,8 +108,7 @@ def _is_weight(item: Any) -> bool:
 def _with_parts(layers: Iterable[Layer]) -> Iterator[Layer]:
     for layer in layers:
         yield layer
-        if isinstance(layer, Wrapper):
-            yield from _with_parts(layer.inner_layers())
+        yield from _with_parts(layer.inner_layers())
 
 
 def _over(drawn: Weights, given: Weights) -> Weights:
