@@ -26,7 +26,10 @@ from deepkit.cache import compilation_cache_is_ours
 MOST_FILES = 256
 """Files that are kept; then the one that was longest unused goes."""
 MOST_AT_HAND = 64
-"""Programs that this process has at hand for the next model of the same declarations: loading a small one takes up to 50 ms."""
+"""Programs that this process has at hand for the next model of the same declarations.
+
+Loading a small one from its file takes up to 50 ms.
+"""
 _AT_HAND: dict[pathlib.Path, Any] = {}
 _CANNOT_BE_KEPT = (
     ValueError, TypeError, AttributeError, NotImplementedError, OSError,
