@@ -22,6 +22,7 @@ from deepkit.program.copying import Copied, copy_weights
 from deepkit.program.heads import resolve_heads
 from deepkit.program.holders import checked, from_keras_order, keras_order, store, stored
 from deepkit.program.objective import Batch
+from deepkit.program.prediction import Predictor
 from deepkit.program.program import is_weight
 from deepkit.training import fitting
 from deepkit.training.arguments import DEFAULT_BATCH_SIZE, check_batch_size, check_seed, rows_at_once
@@ -110,7 +111,7 @@ class Model:
         self.graph = Graph(inputs, outputs)
         self.program = Program(self.graph)
         self.layer = SubModel(self.graph, name=self._name)
-        self._predict = jax.jit(self._outputs)
+        self._predict = Predictor(self.program)
         check_encoder(self.encoder, self.graph)
         self.built = True
         if self._choices is not None:
@@ -497,23 +498,7 @@ class Model:
 
     def _predict_arrays(self, arrays: Sequence[np.ndarray], batch_size: int) -> list[np.ndarray]:
         enable_compilation_cache()
-        params, state = self.weights()
-        count = len(arrays[0])
-        # A power of two serves all smaller batches, so that few sizes are ever compiled.
-        size = min(batch_size, 1 << (count - 1).bit_length())
-        pieces = []
-        for start in range(0, count, size):
-            rows = tuple(array[start : start + size] for array in arrays)
-            short = size - len(rows[0])
-            if short:
-                rows = tuple(np.concatenate([a, np.broadcast_to(a[-1:], (short, *a.shape[1:]))]) for a in rows)
-            pieces.append([np.asarray(output) for output in self._predict(params, state, rows)])
-        if len(pieces) == 1:
-            return [output[:count] for output in pieces[0]]
-        return [np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True)]
-
-    def _outputs(self, params: Weights, state: Weights, arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        return self.program.forward(params, state, arrays, Context()).outputs
+        return self._predict(*self.weights(), arrays, batch_size)
 
     # Looking inside, keeping, shipping: the rooms above are imported when they are asked for.
 

@@ -171,3 +171,13 @@ def test_a_transition_may_return_plain_numbers():
     model = net()
     model.fit(X, Y, epochs=3, callbacks=[Halving()], verbose=0)
     assert model.optimizer.learning_rate == pytest.approx(0.001 / 8)
+
+
+def test_predictions_of_any_number_of_rows_are_two_programs():
+    model = net()
+    model.weights()
+    x, _ = data(100)
+    with programs() as compiled:
+        for rows in (4, 9, 33, 100, 3):
+            model.predict(x[:rows], batch_size=4)
+    assert len(compiled) == 2, compiled  # one batch, and up to eight of them
