@@ -26,12 +26,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from deepkit.kernels.tiles import in_tiles, joined
+
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
 
 GROUPS_APART = 32
 """Grouped convolutions of at most so many groups get gradients that are computed group by group."""
-FEW_CHANNELS, FEW_FILTERS, FEW_PRODUCTS = 4, 48, 80
+FEW_CHANNELS, FEW_FILTERS, FEW_PRODUCTS = 4, 48, 50
 """At most so many channels, filters, and numbers per filter: what one loop of products and sums computes up to five
 times as fast as a product of matrices that are as narrow (the first layer of most networks)."""
 
@@ -97,7 +99,10 @@ def _forward(
     # Cut by slices: XLA makes a negative padding the convolution's own, which then reads beside its input.
     cuts = (slice(max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(padding, x.shape[1:-1], strict=True))
     added = tuple((max(low, 0), max(high, 0)) for low, high in padding)
-    return _by_lax(x[:, *cuts], kernel, strides=strides, padding=added, dilation=dilation, groups=groups)
+    convolution = functools.partial(_by_lax, dilation=dilation, groups=groups)
+    if max(*strides, *dilation, groups) == 1:
+        return in_tiles(convolution, x[:, *cuts], kernel, added)
+    return convolution(x[:, *cuts], kernel, strides=strides, padding=added)
 
 
 def _narrow(shape: Sizes) -> bool:
@@ -145,7 +150,7 @@ def _input_gradient(
     apart = apart.reshape(*taps, dy.shape[-1], -1)
     around = tuple((t - 1, count - o) for t, count, o in zip(taps, counts, out, strict=True))
     phases = _bind(dy, apart, padding=around)
-    whole = _joined(phases, strides)
+    whole = joined(phases, strides)
     return whole[:, *(slice(low, low + size) for (low, _), size in zip(padding, space, strict=True))]
 
 
@@ -247,16 +252,6 @@ def _split(x: jax.Array, strides: Sizes, first: int) -> jax.Array:
     x = x.reshape(*head, *(size for n, s in zip(space, strides, strict=True) for size in (n // s, s)), *tail)
     pairs = range(first, first + 2 * rank, 2)
     return x.transpose(*range(first), *pairs, *(p + 1 for p in pairs), *range(first + 2 * rank, x.ndim))
-
-
-def _joined(phases: jax.Array, strides: Sizes) -> jax.Array:
-    """`(batch, *counts, strides · channels)` → `(batch, *(counts · strides), channels)`."""
-    rank = len(strides)
-    batch, *counts = phases.shape[:-1]
-    phases = phases.reshape(batch, *counts, *strides, -1)
-    order = [place for axis in range(rank) for place in (1 + axis, 1 + rank + axis)]
-    phases = phases.transpose(0, *order, phases.ndim - 1)
-    return phases.reshape(batch, *(n * s for n, s in zip(counts, strides, strict=True)), phases.shape[-1])
 
 
 # With groups.

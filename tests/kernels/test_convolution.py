@@ -109,6 +109,7 @@ def test_every_padding(padding, strides):
         {"size": (4, 5, 4), "window": (2, 3, 2), "strides": (1, 2, 1), "padding": ((0, 1), (1, 1), (0, 0))},
         {"size": (4, 4), "window": (2, 2), "strides": (1, 1), "padding": ((0, 0),) * 2, "channels": 66, "filters": 66,
          "groups": 33},
+        {"size": (9, 10), "window": (3, 4), "strides": (1, 1), "padding": ((1, 1), (2, 0)), "channels": 6},  # in tiles
     ],
     ids=lambda case: "-".join(map(str, case.values())),
 )  # fmt: skip
