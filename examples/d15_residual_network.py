@@ -3,8 +3,9 @@
     python examples/d15_residual_network.py [--full] [--epochs 8]
 
 Quick: a residual network of 5 layers, 32 images, two epochs of one step each; it shows that all of it runs.
---full: ResNet-20, all 50,000 images, at a rate that rises and falls once. Four epochs came to a test accuracy of .77
-(38 minutes on two busy cores); the aim of .88 takes more than were tried. The paper trains 164 epochs to .9125.
+--full: ResNet-20, all 50,000 images, at a rate that rises and falls once. Eight epochs came to a test accuracy of .817
+in 32 minutes on two cores (.452 .544 .693 .729 .764 .790 .815 .817), four to .775; the aim of .88 takes more than were
+tried. The paper trains 164 epochs to .9125.
 """
 
 from __future__ import annotations

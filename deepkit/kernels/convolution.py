@@ -100,8 +100,8 @@ def _forward(
     cuts = (slice(max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(padding, x.shape[1:-1], strict=True))
     added = tuple((max(low, 0), max(high, 0)) for low, high in padding)
     convolution = functools.partial(_by_lax, dilation=dilation, groups=groups)
-    if max(*strides, *dilation, groups) == 1:
-        return in_tiles(convolution, x[:, *cuts], kernel, added)
+    if max(*dilation, groups) == 1:
+        return in_tiles(convolution, x[:, *cuts], kernel, strides, added)
     return convolution(x[:, *cuts], kernel, strides=strides, padding=added)
 
 

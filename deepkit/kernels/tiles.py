@@ -5,6 +5,8 @@ filters the copying takes most of the time. So neighbouring outputs, a tile of t
 their common patch is little larger than each of theirs, and the kernel holds a shifted copy of itself for each, with
 zeros around it. Two to four times as fast for up to eight filters, as in the first layers of small networks, the last
 of those that make images, and the gradients of what follows a first layer.
+
+A number that is not finite reaches every output of the tiles whose patch it lies in, by those zeros.
 """
 
 from __future__ import annotations
@@ -28,36 +30,43 @@ WORTH = 1.2
 """A tile must promise so many times the speed."""
 
 
-def in_tiles(convolution: Callable[..., jax.Array], x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
-    """`convolution(x, kernel, strides=(1, …), padding=padding)`, in tiles where that is faster.
+def in_tiles(
+    convolution: Callable[..., jax.Array], x: jax.Array, kernel: jax.Array, strides: Sizes, padding: Padding
+) -> jax.Array:
+    """`convolution(x, kernel, strides=strides, padding=padding)`, in tiles where that is faster.
 
     Args:
         convolution: Of `x`, `(batch, *space, channels)`, and a kernel, `(*window, channels, filters)`.
+        strides: Of the window, one per axis of space.
         padding: Zeros before and after each axis of space, none of them negative.
     """
     window = kernel.shape[:-2]
-    sizes = zip(x.shape[1:-1], padding, window, strict=True)
-    out = tuple(size + low + high - w + 1 for size, (low, high), w in sizes)
-    tile = _tile(out, *kernel.shape)
+    whole = tuple(size + low + high for size, (low, high) in zip(x.shape[1:-1], padding, strict=True))
+    out = tuple((size - w) // s + 1 for size, w, s in zip(whole, window, strides, strict=True))
+    tile = _tile(out, strides, *kernel.shape)
     if max(tile) == 1:
-        return convolution(x, kernel, strides=tile, padding=padding)
+        return convolution(x, kernel, strides=strides, padding=padding)
     copies = []
     for places in itertools.product(*map(range, tile)):
-        around = [(place, t - 1 - place) for place, t in zip(places, tile, strict=True)]
+        around = [(s * place, s * (t - 1 - place)) for s, place, t in zip(strides, places, tile, strict=True)]
         copies.append(jnp.pad(kernel, [*around, (0, 0), (0, 0)]))
     # The last tile of an axis may stand out.
-    filled = tuple((low, high + -o % t) for (low, high), o, t in zip(padding, out, tile, strict=True))
-    tiles = convolution(x, jnp.concatenate(copies, -1), strides=tile, padding=filled)
+    wanted = (s * (o + -o % t - 1) + w for s, o, t, w in zip(strides, out, tile, window, strict=True))
+    filled = tuple(
+        (low, high + max(0, some - size)) for (low, high), some, size in zip(padding, wanted, whole, strict=True)
+    )
+    steps = tuple(s * t for s, t in zip(strides, tile, strict=True))
+    tiles = convolution(x, jnp.concatenate(copies, -1), strides=steps, padding=filled)
     return joined(tiles, tile)[:, *map(slice, out)]
 
 
-def _tile(out: Sizes, *shape: int) -> Sizes:
+def _tile(out: Sizes, strides: Sizes, *shape: int) -> Sizes:
     """How many neighbours along each axis are computed together, for a kernel of this shape."""
     *window, channels, filters = shape
     patch = PATCH + ROW / channels
 
     def cost(tile: Sizes) -> float:
-        seen = math.prod(w + t - 1 for w, t in zip(window, tile, strict=True))
+        seen = math.prod(w + s * (t - 1) for w, s, t in zip(window, strides, tile, strict=True))
         tiles = math.prod(-(-o // t) for o, t in zip(out, tile, strict=True))
         return tiles * seen * (patch + filters * math.prod(tile))
 

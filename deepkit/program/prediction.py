@@ -15,6 +15,8 @@ from deepkit.program.program import Program
 BATCHES_AT_ONCE = 8
 """Batches per call of the compiled program where there are more than one. A call costs fresh memory for everything
 between input and output: a small network on rows of a table spends most of its time on that."""
+LARGE = 2**22
+"""Numbers of a batch that is a call of its own: it spends its time on its work, and eight would be much memory."""
 
 Arrays = tuple[jax.Array, ...]
 
@@ -40,7 +42,8 @@ class Predictor:
         count = len(arrays[0])
         # A power of two serves all smaller batches, so that few sizes are ever compiled.
         size = min(batch_size, 1 << (count - 1).bit_length())
-        at_once = size if count <= size else size * BATCHES_AT_ONCE
+        large = size * sum(array[0].size for array in arrays) > LARGE
+        at_once = size if count <= size or large else size * BATCHES_AT_ONCE
         pieces = []
         for start in range(0, count, at_once):
             rows = tuple(_filled(array[start : start + at_once], at_once) for array in arrays)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import deepkit as dk
-from deepkit.program.prediction import BATCHES_AT_ONCE
+from deepkit.program import prediction
 
-ROWS = 4 * BATCHES_AT_ONCE
+ROWS = 4 * prediction.BATCHES_AT_ONCE
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,17 @@ def test_rows_in_batches(model, rows):
     for name, shape in (("kind", (4,)), ("series", (5, 3))):
         assert predicted[name].shape == (rows, *shape)
         np.testing.assert_allclose(predicted[name], outputs[name], atol=1e-6)
+
+
+def test_large_batches_are_calls_of_their_own(model, monkeypatch):
+    generator = np.random.default_rng(0)
+    inputs = [generator.normal(size=(11, *shape)).astype("float32") for shape in ((3,), (5, 2))]
+    expected = model.predict(inputs)
+    monkeypatch.setattr(prediction, "LARGE", 51)  # 13 numbers a row
+    taken = []
+    monkeypatch.setattr(model._predict, "_several", lambda *arguments: taken.append(arguments))
+    np.testing.assert_allclose(model.predict(inputs, batch_size=4)["kind"], expected["kind"], atol=1e-6)
+    assert not taken
 
 
 def test_whole_numbers_stay_whole_numbers():
