@@ -2,7 +2,8 @@
 
     python examples/d17_character_rnn.py [--full]
 
-Quick: 32 units, 200 iterations of 16 pieces. --full: 256 units, 2,000 of 32 (some minutes on two cores).
+Quick: 32 units, 200 iterations of 16 pieces. --full: 256 units, 2,000 of 32 (eight minutes on two cores; on unseen
+plays 2.77, 2.68 and 2.67 bits per character).
 
 Training sees whole sequences. Writing goes one character at a time: a second model over the same layers takes one
 character and the states, and gives back the new states. Nothing is kept inside; whoever calls it carries the states.
