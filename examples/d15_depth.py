@@ -4,8 +4,10 @@
 
 Quick: a plain and a residual network of 5 layers for 2 epochs on 32 images, and ReLU beside tanh: it shows that
 they run, nothing more.
---full: 20 and 56 layers, 5 epochs on 2,000 images. One run of the deep part (seed 0, seven minutes) found training
-errors of .65 plain and .62 residual with 20 layers, .89 and .82 with 56: the deep plain network trains worst.
+--full: 20 and 56 layers, 5 epochs on 2,000 images, then 10 epochs of the smaller comparisons. One run (seed 0, eight
+minutes) found training errors of .65 plain and .62 residual with 20 layers, .89 and .82 with 56: the deep plain network
+trains worst. ReLU and tanh came to losses of 1.05 and 1.11; training is ahead of test accuracy by .22 with ReLU, .02
+with dropout, .17 with momentum instead of Adam.
 """
 
 from __future__ import annotations
