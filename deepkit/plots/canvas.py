@@ -129,3 +129,10 @@ def require_rows(counts: Mapping[str, int]) -> None:
     if len(set(counts.values())) > 1 or not all(counts.values()):
         told = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise DeepkitValueError(f"the picture needs one value per row in each, but of rows {told}. Pass the same rows.")
+
+
+def whole_ticks(panel: Any) -> None:
+    """Ticks of the horizontal axis at whole numbers only: there is no epoch 1.5."""
+    from matplotlib.ticker import MaxNLocator
+
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepkit.errors import DeepkitValueError
-from deepkit.plots.canvas import GREY, colours, legend_below, marker, new_figure, numbers_of, require_rows
+from deepkit.plots.canvas import GREY, colours, legend_below, marker, new_figure, numbers_of, require_rows, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,15 +39,19 @@ def curves(
     if not lines:
         raise DeepkitValueError("curves was given no line. Pass {label: (x values, y values)}.")
     figure, ((panel,),) = new_figure()
+    whole = True
     for (label, (across, up)), colour in zip(lines.items(), colours(len(lines)), strict=True):
         across, up = numbers_of(across, f"x of {label!r}"), numbers_of(up, f"y of {label!r}")
         require_rows({f"x of {label!r}": len(across), f"y of {label!r}": len(up)})
+        whole &= bool((across % 1 == 0).all())
         panel.plot(across, up, color=colour, marker="." if len(up) == 1 else "", label=label)
     for index, (label, (across, up)) in enumerate((points or {}).items()):
         panel.plot(across, up, marker(index), color="black", markersize=7, linestyle="", label=label)
     for (label, level), style in zip((levels or {}).items(), itertools.cycle(("--", ":", "-.")), strict=False):
         panel.axhline(level, color=GREY, linestyle=style, label=label)
     panel.set(xlabel=x, ylabel=y, title=title)
+    if whole:  # epochs, steps, counts
+        whole_ticks(panel)
     if log:
         panel.set_yscale("log")
     legend_below(figure)

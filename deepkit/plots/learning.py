@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepkit.errors import DeepkitValueError
-from deepkit.plots.canvas import GREY, colours, legend_below, new_figure
+from deepkit.plots.canvas import GREY, colours, legend_below, new_figure, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,12 +85,10 @@ def _draw(panel: Any, epochs: np.ndarray, figures: dict[str, np.ndarray], key: s
 
 
 def _set_axes(panel: Any, key: str, log: bool) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     from deepkit.training.transitions import minimizes
 
     panel.set(title=key.replace("_", " "), xlabel="epoch", ylabel=key.replace("_", " "))
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    whole_ticks(panel)
     panel.tick_params(labelbottom=True)
     drawn = np.concatenate([line.get_ydata() for line in panel.lines]) if panel.lines else np.empty(0)
     if log and minimizes(key, "auto") and (drawn[np.isfinite(drawn)] > 0).all():

@@ -179,6 +179,12 @@ def test_likelihood_as_curves():
     assert plots.curves({"a": ([1, 2], [1, 10])}, x="", y="", log=True).axes[0].get_yscale() == "log"
 
 
+@pytest.mark.parametrize(("across", "whole"), [([1, 2, 3], True), ([0, 0.5, 1], False)])
+def test_curves_over_epochs_have_no_tick_between_two(across, whole):
+    ticks = plots.curves({"a": (across, [3, 2, 1])}, x="", y="").axes[0].get_xticks()
+    assert (ticks % 1 == 0).all() == whole
+
+
 def test_no_curves():
     with pytest.raises(DeepkitValueError, match="no line"):
         plots.curves({}, x="", y="")
