@@ -135,8 +135,10 @@ def numbers(value: Any, what: str, dtype: str = "float32") -> np.ndarray:
         )
     if array.dtype.kind == "f":
         wanted = np.dtype(dtype if np.dtype(dtype).kind == "f" else array.dtype)
-        with np.errstate(over="ignore"):
-            converted = array.astype(wanted, copy=False)
+        converted = array
+        if array.dtype != wanted:
+            with np.errstate(over="ignore"):
+                converted = array.astype(wanted)
         _check_finite(converted, array, what, value)
         array = converted
     return array

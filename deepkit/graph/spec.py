@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from functools import cached_property
 from typing import Any
 
 
@@ -48,7 +49,7 @@ class Spec:
         assert size is not None, "only the batch axis may be unknown"
         return size
 
-    @property
+    @cached_property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of one row: everything behind the batch axis."""
         return tuple(size for size in self.shape[1:] if size is not None)

@@ -25,7 +25,7 @@ MOST_CHANNELS = 64
 """Filters times outputs of a tile: beyond it products take most of the time, and more of them are by zeros."""
 PATCH, ROW = 16, 96
 """What it costs to copy one number of a patch, in products: so much, and so much shared by the channels, which lie side
-by side. Fitted to 75 shapes (`benchmarks/README.md`)."""
+by side. Fitted to 81 shapes (`benchmarks/README.md`)."""
 WORTH = 1.2
 """A tile must promise so many times the speed."""
 

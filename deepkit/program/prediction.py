@@ -42,8 +42,8 @@ class Predictor:
         count = len(arrays[0])
         # A power of two serves all smaller batches, so that few sizes are ever compiled.
         size = min(batch_size, 1 << (count - 1).bit_length())
-        large = size * sum(array[0].size for array in arrays) > LARGE
-        at_once = size if count <= size or large else size * BATCHES_AT_ONCE
+        alone = count <= size or size * sum(array[0].size for array in arrays) > LARGE
+        at_once = size if alone else size * BATCHES_AT_ONCE
         pieces = []
         for start in range(0, count, at_once):
             rows = tuple(_filled(array[start : start + at_once], at_once) for array in arrays)
