@@ -1,0 +1,58 @@
+"""Masks of dropout: JAX's generator bit for bit, the right share, independent numbers, no loop in the program."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.extend.random import threefry_2x32
+
+from deepkit.layers.dropping import kept, threefry
+
+
+@pytest.mark.parametrize("blocks", [1, 7, 512])
+def test_the_generator_is_jaxs(blocks):
+    key = jnp.array([0x13198A2E, 0x03707344], jnp.uint32)
+    numbers = jnp.arange(2 * blocks, dtype=jnp.uint32)
+    ours = jnp.concatenate(threefry(key, numbers[:blocks], numbers[blocks:]))
+    np.testing.assert_array_equal(ours, threefry_2x32(key, numbers))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (5, 7), (16, 128), (2, 3, 5, 7)])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_the_share_is_right_at_every_place(shape, rate):
+    draws = 4000
+    masks = np.asarray(jax.vmap(lambda key: kept(key, rate, shape))(jax.random.split(jax.random.key(1), draws)))
+    assert masks.shape == (draws, *shape) and masks.dtype == bool
+    margin = 5 * np.sqrt(rate * (1 - rate) / draws)
+    np.testing.assert_allclose(masks.mean(axis=0), 1 - rate, atol=margin)
+
+
+def test_numbers_are_independent_of_each_other():
+    """Also those that come from one word, or one block, of the generator."""
+    draws, numbers = 20_000, 64
+    masks = np.asarray(jax.vmap(lambda key: kept(key, 0.5, (numbers,)))(jax.random.split(jax.random.key(2), draws)))
+    correlations = np.corrcoef(masks.T) - np.eye(numbers)
+    assert np.abs(correlations).max() < 5 / np.sqrt(draws)
+
+
+def test_members_side_by_side_draw_what_they_draw_alone():
+    keys = jax.random.split(jax.random.key(3), 4)
+    together = jax.vmap(lambda key: kept(key, 0.3, (6, 9)))(keys)
+    np.testing.assert_array_equal(together, jnp.stack([kept(key, 0.3, (6, 9)) for key in keys]))
+
+
+def test_extreme_rates():
+    assert kept(jax.random.key(4), 0.0, (1000,)).all()
+    assert kept(jax.random.key(4), 1e-6, (1000,)).mean() > 0.99
+    assert not kept(jax.random.key(4), 1.0, (1000,)).any()
+
+
+def test_a_mask_is_no_loop_of_its_own():
+    """A loop over the generator's rounds cost a small model half of its step."""
+    text = jax.jit(lambda key: kept(key, 0.3, (16, 128))).lower(jax.random.key(5)).as_text()
+    assert "while" not in text
+
+
+def test_other_generators_of_jax():
+    mask = kept(jax.random.key(6, impl="rbg"), 0.25, (100, 100))
+    assert abs(float(mask.mean()) - 0.75) < 0.03
