@@ -13,6 +13,7 @@ from deepkit.configuration import parameter
 from deepkit.converters import fraction, positive_integer
 from deepkit.graph import Meaning, Spec
 from deepkit.initializers import Initializer
+from deepkit.kernels.threefry import fold_in
 from deepkit.layers.cell import Cell, States, Step, check_states
 from deepkit.layers.dropping import kept
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
@@ -113,7 +114,7 @@ def _dropout(
 ) -> Callable[[jax.Array], jax.Array]:
     if not context.training or rate == 0:
         return lambda x: x
-    stays = kept(jax.random.fold_in(context.key_for(cell), number), rate, shape)
+    stays = kept(fold_in(context.key_for(cell), number), rate, shape)
     return lambda x: jnp.where(stays, x / (1 - rate), jnp.zeros_like(x))
 
 

@@ -14,6 +14,7 @@ from deepkit.graph import Meaning, Spec, SymbolicTensor, connect
 from deepkit.graph.graph import snake_case
 from deepkit.initializers import Initializer
 from deepkit.initializers.drawing import split
+from deepkit.kernels.threefry import fold_in
 from deepkit.regularizers import Constraint, Regularizer
 
 Weights = dict[str, Any]
@@ -63,11 +64,11 @@ class Context:
 
     def key_for(self, layer: Layer) -> jax.Array:
         """A key of this call's own, or an error that names the layer that needs one."""
-        return jax.random.fold_in(self._key(layer), self.call_number)
+        return fold_in(self._key(layer), self.call_number)
 
     def common_key_for(self, layer: Layer, purpose: str) -> jax.Array:
         """A key that all calls of this pass have in common which ask for it by the same purpose."""
-        return jax.random.fold_in(self._key(layer), zlib.crc32(purpose.encode()))
+        return fold_in(self._key(layer), zlib.crc32(purpose.encode()))
 
     def _key(self, layer: Layer) -> jax.Array:
         if self.rng is None:

@@ -10,6 +10,7 @@ import jax
 
 from deepkit.graph import Spec
 from deepkit.initializers.drawing import split
+from deepkit.kernels.threefry import fold_in
 from deepkit.layers.layer import Context, Layer, Weights
 
 
@@ -64,5 +65,5 @@ def context_of_part(context: Context, layer: Layer, name: str) -> Context:
     """The same moment, with random numbers of the part's own."""
     if context.rng is None:
         return context
-    key = jax.random.fold_in(context.key_for(layer), zlib.crc32(name.encode()))
+    key = fold_in(context.key_for(layer), zlib.crc32(name.encode()))
     return dataclasses.replace(context, rng=key, call_number=0)

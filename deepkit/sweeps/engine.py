@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -200,11 +201,10 @@ def traces(recipe: Recipe) -> bool:
 
 
 class Program:
-    """The members of a group, `width` side by side, compiled when it is first run."""
+    """The members of a group, `width` side by side, compiled at once."""
 
     def __init__(self, recipe: Recipe, width: int, hasty: bool = False) -> None:
         self.width = width
-        self._options = HASTY if hasty else None
         self._recipe = recipe
         axes = Own(*(0 if name in recipe.differ else None for name in Own._fields))  # type: ignore[arg-type]
         self._chunk: Any = jax.vmap(recipe.member, in_axes=(0, 0, axes)) if width > 1 else recipe.member
@@ -212,10 +212,18 @@ class Program:
         each = example, [getattr(recipe.shared, name) for name in recipe.differ]
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
         self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
-        lead = (self.chunks,) if width == 1 else (self.chunks, width)
-        self._empty = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), example)
-        self._compiled: Any = None
-        self.compile_seconds = 0.0
+        self._lead = (self.chunks,) if width == 1 else (self.chunks, width)
+        self._empty = self._shapes(example)
+        begun = time.perf_counter()
+        own = {name: self._shapes(getattr(recipe.shared, name)) for name in recipe.differ}
+        numbers = [jax.ShapeDtypeStruct(self._lead, np.float32) for _ in recipe.numbers]
+        arguments = jax.ShapeDtypeStruct(self._lead, np.uint32), numbers, recipe.shared._replace(**own), np.int32(0)
+        self._compiled = jax.jit(self._tile).lower(*arguments).compile(HASTY if hasty else None)
+        self.compile_seconds = time.perf_counter() - begun
+
+    def _shapes(self, one: Any) -> Any:
+        """Of a tile of such trees."""
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*self._lead, *leaf.shape), leaf.dtype), one)
 
     def _tile(self, seeds: jax.Array, values: Sequence[jax.Array], own: Own, count: jax.Array) -> Outcome:
         def at(tree: Any, number: jax.Array) -> Any:
@@ -233,25 +241,19 @@ class Program:
 
     def run(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Train these members, at most `chunks · width`; what comes back is in the host's memory."""
-        lead = (self.chunks,) if self.width == 1 else (self.chunks, self.width)
         filled = [*tasks, *[tasks[-1]] * (self.chunks * self.width - len(tasks))]
-        seeds = np.array([task.seed for task in filled], np.uint32).reshape(lead)
+        seeds = np.array([task.seed for task in filled], np.uint32).reshape(self._lead)
         values = [
-            np.array([task.values[number] for task in filled], np.float32).reshape(lead)
+            np.array([task.values[number] for task in filled], np.float32).reshape(self._lead)
             for number in range(len(self._recipe.numbers))
         ]
         with as_declared():
             each = [task.own() for task in tasks]
         each += [each[-1]] * (len(filled) - len(each))
-        stacks = {name: _stacked([getattr(one, name) for one in each], lead) for name in self._recipe.differ}
+        stacks = {name: _stacked([getattr(one, name) for one in each], self._lead) for name in self._recipe.differ}
         own = self._recipe.shared._replace(**stacks)
         count = np.int32(-(-len(tasks) // self.width))
-        arguments = (seeds, values, own, count)
-        if self._compiled is None:
-            begun = time.perf_counter()
-            self._compiled = jax.jit(self._tile).lower(*arguments).compile(compiler_options=self._options)
-            self.compile_seconds = time.perf_counter() - begun
-        outcomes = jax.device_get(self._compiled(*arguments))
+        outcomes = jax.device_get(self._compiled(seeds, values, own, count))
         if self.width > 1:
             outcomes = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outcomes)
         return [jax.tree.map(lambda leaf, n=number: leaf[n].copy(), outcomes) for number in range(len(tasks))]
@@ -288,25 +290,28 @@ def train_group(
     pace: Pace | None = None
     with ThreadPoolExecutor(_workers()) as pool:
         for candidate, hasty in _forms(recipe, len(tasks), width):
-            if not waiting or (best is not None and candidate > len(waiting)):
+            # The first form trains on every worker from the start, another one at most half of what is left.
+            tiles = _workers() if best is None else min(_workers(), len(waiting) // (2 * candidate))
+            if not waiting or not tiles:
                 break
             if pace is not None:
                 compiling = pace.compile_seconds * (OPTIMISING if pace.hasty else 1.0)
                 if pace.seconds_per_member * len(waiting) < WORTH_TRYING * compiling:
                     break
             program = Program(recipe, candidate, hasty)
-            first, waiting = waiting[:candidate], waiting[candidate:]
-            begun = time.perf_counter()
-            yield from zip(first, program.run(first), strict=True)  # compiles
-            seconds = (time.perf_counter() - begun - program.compile_seconds) / len(first)
-            begun, done = time.perf_counter(), 0
-            if waiting and width is None:
-                for task, outcome in _spread(program, waiting, pool, seconds, rounds=1):
+            seconds = math.inf  # not known yet: a tile is one chunk
+            for _ in range(2):
+                # Where a chunk is done sooner than it can be measured, once more with tiles of a good size.
+                begun, done = time.perf_counter(), 0
+                for task, outcome in _spread(program, waiting, pool, seconds, tiles):
                     done += 1
                     yield task, outcome
-                if done:
-                    seconds = (time.perf_counter() - begun) / done
+                elapsed = time.perf_counter() - begun
+                busy = min(tiles, -(-done // candidate))
+                seconds = elapsed / done * busy / _workers()
                 waiting = waiting[done:]
+                if elapsed > VISIT_SECONDS or not waiting or width is not None:
+                    break
             this = Pace(candidate, seconds, program.compile_seconds, recipe.batch_size, hasty)
             measured.append(this)
             if pace is not None and this.seconds_per_member >= pace.seconds_per_member and not pace.hasty:
@@ -329,14 +334,14 @@ def _forms(recipe: Recipe, members: int, width: int | None) -> list[tuple[int, b
 
 
 def _spread(
-    program: Program, tasks: Sequence[Task], pool: ThreadPoolExecutor, seconds: float, rounds: int | None = None
+    program: Program, tasks: Sequence[Task], pool: ThreadPoolExecutor, seconds: float, tiles: int | None = None
 ) -> Iterator[tuple[Task, Outcome]]:
-    """Tiles of about `VISIT_SECONDS` on all workers, in the order of the tasks; all of them, or so many rounds."""
+    """Tiles of about `VISIT_SECONDS` on all workers, in the order of the tasks; all of them, or so many tiles."""
     workers = _workers()
     position, begun = 0, 0
     running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     while True:
-        while len(running) < workers and position < len(tasks) and (rounds is None or begun < rounds * workers):
+        while len(running) < workers and position < len(tasks) and begun != tiles:
             ahead = int(VISIT_SECONDS / max(seconds * program.width * workers, 1e-9)) + 1
             left = -(-(len(tasks) - position) // (workers * program.width))
             size = min(ahead, left, program.chunks) * program.width

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from deepkit.kernels.threefry import random_bits
 from deepkit.program.objective import Batch
 from deepkit.training.state import TrainState
 from deepkit.training.steps import Steps, order_key
@@ -103,7 +104,7 @@ def _order(key: jax.Array, count: int, length: int, shuffle: bool) -> jax.Array:
     Sorting random bits compiles faster and runs as fast as `jax.random.permutation`, which sorts several times;
     two equal 32-bit numbers keep their order, which no epoch of fewer than millions of rows can notice.
     """
-    order = jnp.argsort(jax.random.bits(key, (count,))) if shuffle else jnp.arange(count)
+    order = jnp.argsort(random_bits(key, count)) if shuffle else jnp.arange(count)
     return jnp.concatenate([order, jnp.zeros(length - count, order.dtype)])
 
 
