@@ -207,29 +207,34 @@ class Program:
         self.width = width
         self._recipe = recipe
         axes = Own(*(0 if name in recipe.differ else None for name in Own._fields))  # type: ignore[arg-type]
-        self._chunk: Any = jax.vmap(recipe.member, in_axes=(0, 0, axes)) if width > 1 else recipe.member
-        example = jax.eval_shape(recipe.member, np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.shared)
-        each = example, [getattr(recipe.shared, name) for name in recipe.differ]
+
+        def member(*arguments: Any) -> dict[str, jax.Array]:
+            return _packed(recipe.member(*arguments))
+
+        self._chunk: Any = jax.vmap(member, in_axes=(0, 0, axes)) if width > 1 else member
+        arguments = np.uint32(0), [np.float32(0)] * len(recipe.numbers), recipe.shared
+        self._example = jax.eval_shape(recipe.member, *arguments)
+        each = self._example, [getattr(recipe.shared, name) for name in recipe.differ]
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
         self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
         self._lead = (self.chunks,) if width == 1 else (self.chunks, width)
-        self._empty = self._shapes(example)
+        self._empty = self._shapes(jax.eval_shape(_packed, self._example))
         begun = time.perf_counter()
         own = {name: self._shapes(getattr(recipe.shared, name)) for name in recipe.differ}
         numbers = [jax.ShapeDtypeStruct(self._lead, np.float32) for _ in recipe.numbers]
-        arguments = jax.ShapeDtypeStruct(self._lead, np.uint32), numbers, recipe.shared._replace(**own), np.int32(0)
-        self._compiled = jax.jit(self._tile).lower(*arguments).compile(HASTY if hasty else None)
+        tile = jax.ShapeDtypeStruct(self._lead, np.uint32), numbers, recipe.shared._replace(**own), np.int32(0)
+        self._compiled = jax.jit(self._tile).lower(*tile).compile(HASTY if hasty else None)
         self.compile_seconds = time.perf_counter() - begun
 
     def _shapes(self, one: Any) -> Any:
         """Of a tile of such trees."""
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*self._lead, *leaf.shape), leaf.dtype), one)
 
-    def _tile(self, seeds: jax.Array, values: Sequence[jax.Array], own: Own, count: jax.Array) -> Outcome:
+    def _tile(self, seeds: jax.Array, values: Sequence[jax.Array], own: Own, count: jax.Array) -> dict[str, jax.Array]:
         def at(tree: Any, number: jax.Array) -> Any:
             return jax.tree.map(lambda leaf: leaf[number], tree)
 
-        def one(number: jax.Array, outcomes: Outcome) -> Outcome:
+        def one(number: jax.Array, outcomes: dict[str, jax.Array]) -> dict[str, jax.Array]:
             mine = own._replace(**{name: at(getattr(own, name), number) for name in self._recipe.differ})
             outcome = self._chunk(at(seeds, number), at(values, number), mine)
             return jax.tree.map(
@@ -254,9 +259,31 @@ class Program:
         own = self._recipe.shared._replace(**stacks)
         count = np.int32(-(-len(tasks) // self.width))
         outcomes = jax.device_get(self._compiled(seeds, values, own, count))
-        if self.width > 1:
-            outcomes = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outcomes)
-        return [jax.tree.map(lambda leaf, n=number: leaf[n].copy(), outcomes) for number in range(len(tasks))]
+        members = {dtype: numbers.reshape(-1, numbers.shape[-1]) for dtype, numbers in outcomes.items()}
+        return [
+            _unpacked({dtype: numbers[place] for dtype, numbers in members.items()}, self._example)
+            for place in range(len(tasks))
+        ]
+
+
+def _packed(tree: Any) -> dict[str, jax.Array]:
+    """All numbers of a tree by dtype: every array that a loop hands back is a kernel to compile."""
+    leaves: dict[str, list[jax.Array]] = {}
+    for leaf in jax.tree.leaves(tree):
+        leaves.setdefault(str(leaf.dtype), []).append(leaf.reshape(-1))
+    return {dtype: jnp.concatenate(numbers) for dtype, numbers in leaves.items()}
+
+
+def _unpacked(packed: dict[str, np.ndarray], example: Any) -> Any:
+    """The tree again, in arrays of its own."""
+    leaves, structure = jax.tree.flatten(example)
+    taken = dict.fromkeys(packed, 0)
+    arrays = []
+    for leaf in leaves:
+        dtype = str(leaf.dtype)
+        arrays.append(packed[dtype][taken[dtype] : taken[dtype] + leaf.size].reshape(leaf.shape).copy())
+        taken[dtype] += leaf.size
+    return jax.tree.unflatten(structure, arrays)
 
 
 def _stacked(trees: Sequence[Any], lead: tuple[int, ...]) -> Any:
