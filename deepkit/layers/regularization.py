@@ -11,6 +11,7 @@ from deepkit.configuration import known_to_be, parameter
 from deepkit.converters import fraction, non_negative_number, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError
 from deepkit.graph import Meaning, Spec
+from deepkit.kernels.threefry import random_normal
 from deepkit.layers.dropping import kept
 from deepkit.layers.layer import Context, Layer, Weights, require_rank
 from deepkit.layers.specs import floating, to_float
@@ -208,7 +209,7 @@ class GaussianDropout(Layer):
         x = to_float(x)
         if not context.training or known_to_be(self.rate, 0):
             return x
-        noise = jax.random.normal(context.key_for(self), x.shape, x.dtype)
+        noise = random_normal(context.key_for(self), x.shape, x.dtype)
         return x * (1 + (self.rate / (1 - self.rate)) ** 0.5 * noise)
 
 
@@ -234,7 +235,7 @@ class GaussianNoise(Layer):
         x = to_float(x)
         if not context.training or known_to_be(self.stddev, 0):
             return x
-        return x + self.stddev * jax.random.normal(context.key_for(self), x.shape, x.dtype)
+        return x + self.stddev * random_normal(context.key_for(self), x.shape, x.dtype)
 
 
 class ActivityRegularization(Layer):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.extend.random import threefry_2x32
 
-from deepkit.kernels.threefry import fold_in, random_bits, threefry
+from deepkit.kernels.threefry import fold_in, random_bits, random_normal, threefry
 
 KEYS = [jax.random.key(0), jax.random.key(2**31 + 5), jax.random.fold_in(jax.random.key(7), 3)]
 
@@ -30,6 +30,23 @@ def test_keys(key, number):
 @pytest.mark.parametrize("count", [1, 10, 1001])
 def test_bits(key, count):
     np.testing.assert_array_equal(random_bits(key, count), jax.random.bits(key, (count,)))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (40, 50)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_normal_numbers(shape, dtype):
+    wanted = jax.random.normal(KEYS[1], shape, dtype)
+    ours = random_normal(KEYS[1], shape, jnp.dtype(dtype))
+    assert ours.dtype == wanted.dtype
+    np.testing.assert_allclose(np.float32(ours), np.float32(wanted), rtol=1e-6, atol=1e-7)
+
+
+def test_normal_numbers_are_finite_at_both_ends(monkeypatch):
+    """Where all bits of a number are 0 or 1."""
+    ends = jnp.array([0, 2**32 - 1], jnp.uint32)
+    monkeypatch.setattr("deepkit.kernels.threefry.random_bits", lambda key, count: ends)
+    low, high = random_normal(KEYS[0], (2,), jnp.float32)
+    assert -6 < low < -5 and 5 < high < 6
 
 
 def test_many_keys_at_once():
