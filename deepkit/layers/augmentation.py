@@ -17,6 +17,7 @@ from deepkit.configuration import parameter
 from deepkit.converters import finite_number, optional, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean
 from deepkit.graph import Spec
+from deepkit.kernels.threefry import fold_in
 from deepkit.layers.layer import Context, Layer, Weights, require_rank
 from deepkit.layers.specs import floating, to_float
 
@@ -85,7 +86,7 @@ class Augmentation(Layer):
 
 def row_keys(layer: Layer, context: Context, rows: int) -> jax.Array:
     """A key per row, the same for a row whatever the number of rows."""
-    return jax.vmap(jax.random.fold_in, (None, 0))(context.key_for(layer), jnp.arange(rows))
+    return jax.vmap(fold_in, (None, 0))(context.key_for(layer), jnp.arange(rows))
 
 
 class RandomFlip(Augmentation):

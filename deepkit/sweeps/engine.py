@@ -203,7 +203,7 @@ def traces(recipe: Recipe) -> bool:
 class Program:
     """The members of a group, `width` side by side, compiled at once."""
 
-    def __init__(self, recipe: Recipe, width: int, hasty: bool = False) -> None:
+    def __init__(self, recipe: Recipe, width: int, hasty: bool, members: int) -> None:
         self.width = width
         self._recipe = recipe
         axes = Own(*(0 if name in recipe.differ else None for name in Own._fields))  # type: ignore[arg-type]
@@ -216,7 +216,9 @@ class Program:
         self._example = jax.eval_shape(recipe.member, *arguments)
         each = self._example, [getattr(recipe.shared, name) for name in recipe.differ]
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
-        self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1)))
+        # A power of two, so that groups and tiles of about one size share a program in the compilation cache.
+        needed = 1 << max(-(-members // (width * _workers())) - 1, 0).bit_length()
+        self.chunks = max(1, min(256 // width, TILE_BYTES // max(size * width, 1), needed))
         self._lead = (self.chunks,) if width == 1 else (self.chunks, width)
         self._empty = self._shapes(jax.eval_shape(_packed, self._example))
         begun = time.perf_counter()
@@ -325,7 +327,7 @@ def train_group(
                 compiling = pace.compile_seconds * (OPTIMISING if pace.hasty else 1.0)
                 if pace.seconds_per_member * len(waiting) < WORTH_TRYING * compiling:
                     break
-            program = Program(recipe, candidate, hasty)
+            program = Program(recipe, candidate, hasty, len(waiting))
             seconds = math.inf  # not known yet: a tile is one chunk
             for _ in range(2):
                 # Where a chunk is done sooner than it can be measured, once more with tiles of a good size.
