@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 from deepkit.sweeps.finding import Finding, listed, main_figure, number, setting
 
 CONFIDENCE = 0.95
+NOTHING = 1e-6
+"""A difference below this share of the figures themselves is rounding."""
 
 
 class Compared(NamedTuple):
@@ -48,7 +51,7 @@ def noise(result: Any) -> Iterator[Finding]:
             yield from _of_axis(table, figure, axis, result)
 
 
-def compare(result: Any, figure: str, axis: str) -> Compared | None:
+def compare(result: Any, figure: str, axis: str, confidence: float = CONFIDENCE) -> Compared | None:
     """The values of an axis by a figure of the last epoch; `None` where too few runs have a finite one.
 
     Every seed is a block: it trains all values on the same draws, so that what seeds do to all of them cancels in the
@@ -71,7 +74,7 @@ def compare(result: Any, figure: str, axis: str) -> Compared | None:
     order = np.argsort(means if result.less_is_better(figure) else -means, kind="stable")
     rest = table - means[:, None] - table.mean(axis=0) + table.mean()
     freedom = (count - 1) * (seeds - 1)
-    half = _studentized_range(count, freedom) * np.sqrt((rest**2).sum() / freedom / seeds)
+    half = _studentized_range(count, freedom, confidence) * np.sqrt((rest**2).sum() / freedom / seeds)
     values = [value for value, keep in zip(result.axes[axis], kept, strict=True) if keep]
     spread = float(np.sqrt(table.var(axis=1, ddof=1).mean()))
     return Compared([values[place] for place in order], means[order], float(half), seeds, spread)
@@ -83,7 +86,7 @@ def _of_axis(table: Compared, figure: str, axis: str, result: Any) -> Iterator[F
     figures = {"axis": axis, "figure": figure, "seeds": table.seeds, "spread": table.spread}
     others = " (means over all other axes)" if len(result.axes) > 1 else ""
     scale = max(float(abs(table.means).max()), 1e-30)
-    if gaps[-1] <= 1e-6 * scale and table.half <= 1e-6 * scale:
+    if gaps[-1] <= NOTHING * scale and table.half <= NOTHING * scale:
         yield Finding(
             "noise", f"The axis {axis} changes nothing: {figure} is the same for all its values, seed by seed.", figures
         )
@@ -119,11 +122,12 @@ def _counted(alike: Sequence[Any], others: int) -> str:
     return f"{len(alike)} of the {others} others ({listed(alike)})"
 
 
-def _studentized_range(count: int, freedom: int) -> float:
-    """The range of `count` normal numbers over an independent estimate of their deviation is below this in 95 % of
-    draws. Drawn, to about 1 %: SciPy's exact one takes longer to import than a small sweep to train.
+@functools.lru_cache(maxsize=64)
+def _studentized_range(count: int, freedom: int, confidence: float) -> float:
+    """The range of `count` normal numbers over an independent estimate of their deviation is below this in such a share
+    of draws. Drawn, to about 1 %: SciPy's exact one takes longer to import than a small sweep to train.
     """
     draw = np.random.default_rng(0)
     draws = int(np.clip(4_000_000 // count, 10_000, 200_000))
     ranges = np.ptp(draw.standard_normal((draws, count), np.float32), axis=1)
-    return float(np.quantile(ranges / np.sqrt(draw.chisquare(freedom, draws) / freedom), CONFIDENCE))
+    return float(np.quantile(ranges / np.sqrt(draw.chisquare(freedom, draws) / freedom), confidence))

@@ -18,8 +18,8 @@ class Finding:
     """What a sweep does not show, or shows mixed with something else.
 
     Attributes:
-        kind: What it is about: `"not finite"`, `"never learned"`, `"undefined"`, `"noise"`, `"updates"`,
-            `"penalty"`, `"training mode"`, `"size"`, `"effective rate"` or `"linear layers"`.
+        kind: What it is about: `"not finite"`, `"never learned"`, `"undefined"`, `"noise"`, `"interaction"`,
+            `"updates"`, `"penalty"`, `"training mode"`, `"size"`, `"effective rate"` or `"linear layers"`.
         text: One plain sentence, with the figures.
         values: The figures by name.
     """

@@ -10,6 +10,7 @@ from deepkit.errors import warn
 from deepkit.sweeps.comparisons import noise
 from deepkit.sweeps.confounders import effective_rates, linear_layers, lines, sizes, training_mode, updates
 from deepkit.sweeps.finding import Finding
+from deepkit.sweeps.interactions import interactions
 from deepkit.sweeps.lost_runs import never_learned, not_finite, undefined
 from deepkit.sweeps.penalties import penalties
 
@@ -29,6 +30,7 @@ def findings(result: Any) -> list[Finding]:
         *never_learned(result),
         *undefined(result),
         *noise(result),
+        *interactions(result),
         *updates(result, rows),
         *penalties(result, along),
         *training_mode(result, along, (x, y)),

@@ -201,9 +201,9 @@ class Sweep:
     def findings(self) -> list[Finding]:
         """Where a comparison is empty, or mixed with something else: one plain sentence each, with the figures.
 
-        Settings that the seeds do not tell apart, unequal numbers of updates, a penalty too small to matter, runs that
-        never learned and why, figures taken with dropout on beside others, models of different sizes. `print` one for
-        its sentence; `.values` has the figures.
+        Settings that the seeds do not tell apart, or of which the best is another one at other values of another axis;
+        unequal numbers of updates, a penalty too small to matter, runs that never learned and why, figures taken with
+        dropout on beside others, models of different sizes. `print` one for its sentence; `.values` has the figures.
         """
         from deepkit.sweeps.findings import findings
 

@@ -6,6 +6,7 @@ import pytest
 import deepkit as dk
 from deepkit.sweeps.comparisons import compare, noise
 from deepkit.sweeps.finding import listed, main_figure, number, percent
+from deepkit.sweeps.interactions import interactions
 
 
 class Runs:
@@ -107,6 +108,64 @@ def test_runs_that_are_not_finite_are_left_out():
     compared = compare(Runs(table), "dev_accuracy", "width")
     assert sorted(compared.values) == [1, 2, 3] and compared.seeds == 5
     assert compare(Runs(np.full((3, 3), np.nan)), "dev_accuracy", "width") is None
+
+
+# Axes that depend on each other.
+
+
+def rates_and_widths(effects, seeds=8, spread=0.02, draw=0):
+    """Runs over two axes: `effects[rate][width]` and noise."""
+    effects = np.asarray(effects, float)[:, :, None]
+    runs = Runs(np.zeros((len(effects), seeds)))
+    runs.axes = {"rate": tuple(0.1 * 2**k for k in range(len(effects))), "width": (4, 16, 64)}
+    noise_of_seeds = np.random.default_rng(draw).normal(size=(*effects.shape[:2], seeds))
+    runs.table = effects + spread * noise_of_seeds
+    return runs
+
+
+def test_the_best_of_one_axis_depends_on_another():
+    (finding,) = interactions(rates_and_widths([[0.5, 0.7, 0.9], [0.5, 0.7, 0.8], [0.85, 0.7, 0.5]]))
+    assert finding.kind == "interaction"
+    assert finding.text.startswith("The best rate depends on width: by dev_accuracy, with width=4 it is 0.4 (0.8")
+    assert "with width=64 it is 0.1 (0.90" in finding.text
+    assert finding.values["places"] == (4, 64) and finding.values["best"] == (0.4, 0.1)
+    # Student's interval is narrower than one for three places and all pairs, Scheffé's is wider.
+    student, scheffe = (t * 0.02 * np.sqrt(2 / 8) for t in (2.14, 4.2))
+    assert all(student < half < scheffe for half in finding.values["half_widths"])
+
+
+def test_axes_that_only_add_up_do_not_depend_on_each_other():
+    sums = np.add.outer([0.0, 0.1, 0.3], [0.2, 0.4, 0.6])
+    assert list(interactions(rates_and_widths(sums))) == []
+    # Nor where one merely matters less at some values of the other.
+    assert list(interactions(rates_and_widths([[0.2, 0.4, 0.6], [0.59, 0.6, 0.6], [0.6, 0.6, 0.6]]))) == []
+
+
+def test_noise_alone_is_no_dependence():
+    found = sum(bool(list(interactions(rates_and_widths(np.zeros((8, 3)), draw=k)))) for k in range(100))
+    assert found <= 4
+
+
+def test_dependence_needs_seeds_and_figures():
+    crossing = [[0.5, 0.7, 0.9], [0.9, 0.6, 0.5]]
+    assert list(interactions(rates_and_widths(crossing, seeds=1))) == []
+    runs = rates_and_widths(crossing)
+    runs.table[0, 0] = np.nan  # nobody knows how far ahead of it the others were
+    assert list(interactions(runs)) == []
+
+
+def test_momentum_that_helps_slow_rates_and_hurts_fast_ones():
+    def rolling(learning_rate, momentum):
+        x = dk.Input(1)
+        model = dk.Model(x, dk.layers.Dense(1)(x))
+        model.compile(dk.optimizers.SGD(learning_rate, momentum), "mse")
+        return model
+
+    x = np.linspace(-1, 1, 20, dtype="float32")[:, None]
+    grid = {"learning_rate": [0.01, 0.5], "momentum": [0.0, 0.9]}
+    result = dk.sweep(rolling, (x, 3 * x), grid=grid, seeds=10, epochs=30, **WHOLE)
+    (finding,) = of_kind(result, "interaction")
+    assert {finding.values["axis"], finding.values["other"]} == {"learning_rate", "momentum"}
 
 
 # Confounded comparisons.
