@@ -57,7 +57,7 @@ def compare(result: Any, figure: str, axis: str, confidence: float = CONFIDENCE)
     Every seed is a block: it trains all values on the same draws, so that what seeds do to all of them cancels in the
     paired differences. The interval is Tukey's (1949), ± q · √(s²/n), valid for all pairs at once: the best and
     second-best are picked by the same runs, and the more values there are, the further apart chance alone sets the
-    best and worst. For two values it is Student's paired interval.
+    best and worst. For two values it is Student's paired interval. It holds in a share of `confidence` of studies.
     """
     runs = np.moveaxis(result.array(figure), list(result.axes).index(axis), 0)
     runs = runs.reshape(len(runs), -1, len(result.seeds))
