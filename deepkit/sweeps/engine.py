@@ -201,7 +201,7 @@ def traces(recipe: Recipe) -> bool:
 
 
 class Program:
-    """The members of a group, `width` side by side, compiled at once."""
+    """The members of a group, `width` side by side, compiled as soon as it is made."""
 
     def __init__(self, recipe: Recipe, width: int, hasty: bool, members: int) -> None:
         self.width = width

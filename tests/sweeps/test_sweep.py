@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 import jax
 import numpy as np
 import pytest
 
 import deepkit as dk
+from deepkit.sweeps import engine
 
 ROWS = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
 LABELS = (ROWS.sum(axis=1) > 0).astype("float32")
@@ -107,6 +109,26 @@ def test_structure_makes_groups():
         {"activation": "relu", "rate": 0.3, "seed": 0},
     ]
     same_as_alone(result, net, **WHOLE)
+
+
+def test_the_first_members_train_on_every_worker_and_few_are_spent_on_trials(monkeypatch):
+    together = threading.Barrier(2, timeout=60)
+    tiles = []
+    run = engine.Program.run
+
+    def watched(program, tasks):
+        tiles.append((program.width, len(tasks)))
+        if len(tiles) <= 2:
+            together.wait()  # breaks if the second waits for the first
+        return run(program, tasks)
+
+    monkeypatch.setattr(engine, "_workers", lambda: 2)
+    monkeypatch.setattr(engine.Program, "run", watched)
+    result = dk.sweep(net, (ROWS, LABELS), seeds=10, verbose=0, **WHOLE)
+    assert np.isfinite(result.final("loss")).all()
+    assert tiles[:2] == [(1, 1), (1, 1)]
+    # Eight side by side would be all that is left.
+    assert {width for width, _ in tiles} == {1} and sum(members for _, members in tiles) == 10
 
 
 def test_data_drawn_by_the_seed_and_by_an_axis():

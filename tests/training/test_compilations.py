@@ -141,7 +141,7 @@ def test_the_whole_run_stays_a_small_program():
     advance = next(f for key, f in model._trainer._functions.items() if key[0] == "advance")
     s, rows, validation = _arguments(model, x, y)
     count = _kernels(jax.jit(advance).lower(s, rows, validation, 3, 0).compile().as_text())
-    assert 50 < count < 105, count
+    assert 50 < count < 120, count  # 93 with the flags of the tests, 104 with those of XLA
 
 
 def _arguments(model, x, y):
