@@ -1,17 +1,13 @@
-"""Random numbers without a compilation per shape.
+"""Random numbers without compiling a program.
 
-XLA takes a tenth of a second to compile a draw of random numbers, longer than a small model takes to train, and again
-for every shape. JAX's random bits depend on the key and on a number's place alone, not on how many are drawn: so where
-the key is a concrete one, as at the start of a model, what is drawn is a longer row of numbers from one of a few
-programs, and its beginning is taken. The numbers are the same as those of `jax.random`; inside a traced function it
-is called as it is.
+Where a key is a concrete one, as at the start of a model, NumPy draws the numbers of `jax.random` (`on_host.py`);
+inside a traced function, and for what NumPy does not draw here, `jax.random` does.
 
 Of a one-dimensional array of keys each draws its own: a *stack* of arrays, as a study needs them for its seeds.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,12 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.kept import Kept
+from deepkit.initializers import on_host
+from deepkit.kernels.threefry import is_threefry
 
-ROWS = (256, 4096, 65_536, 262_144, 1_048_576)
-"""Lengths of the rows that are drawn."""
-STACK = 64
-"""Keys whose rows are drawn by one program, where there are so many."""
+MOST = 2**22
+"""Numbers up to which NumPy draws them: of more, a program that is compiled takes less time."""
 WORTH_OPTIMISING = 20_000_000
 """Numbers from which on drawing them quickly is worth the compiler's time."""
 HASTY: dict[str, Any] = {
@@ -38,17 +33,17 @@ HASTY: dict[str, Any] = {
 
 def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any, low: Any, high: Any) -> jax.Array:
     """Independent draws between `low` and `high`."""
-    return _drawn(jax.random.uniform, key, shape, dtype, low, high)
+    return _drawn(on_host.uniform, jax.random.uniform, key, shape, dtype, low, high)
 
 
 def normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
     """Independent draws from a normal distribution."""
-    return _drawn(_normal, key, shape, dtype, mean, stddev)
+    return _drawn(on_host.normal, _normal, key, shape, dtype, mean, stddev)
 
 
 def truncated_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: Any, stddev: Any) -> jax.Array:
     """Independent draws from a normal distribution cut off two standard deviations (before the cut) from its mean."""
-    return _drawn(_truncated_normal, key, shape, dtype, mean, stddev)
+    return _drawn(on_host.truncated_normal, _truncated_normal, key, shape, dtype, mean, stddev)
 
 
 def filled(key: jax.Array, shape: tuple[int, ...], dtype: Any, value: Any) -> jax.Array:
@@ -79,13 +74,12 @@ def split(key: jax.Array, count: int) -> jax.Array | list[jax.Array]:
     """`jax.random.split`."""
     if not _depends_on_place(key):
         return jax.random.split(key, count)
-    longer = 16 if count <= 16 else 1 << (count - 1).bit_length()
-    keys = _rows(key, "split", longer)
+    keys = on_host.split(_words(key), count)
     if _stack_of(key):
         return [_keys(keys[:, place]) for place in range(count)]
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        return list(map(jax.device_put, keys[:count]))
-    return list(map(_keys, keys[:count]))
+        return list(map(jax.device_put, keys[0]))
+    return list(map(_keys, keys[0]))
 
 
 def drawn_once(function: Callable[..., Any], key: jax.Array, *static: Any) -> Any:
@@ -114,46 +108,21 @@ def _truncated_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: 
     return mean + stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
 
 
-def _drawn(kind: Callable[..., jax.Array], key: jax.Array, shape: Any, dtype: Any, *parameters: Any) -> jax.Array:
+def _drawn(
+    on_host: Callable[..., np.ndarray], by_jax: Callable[..., jax.Array], key: jax.Array, shape: Any, dtype: Any,
+    *parameters: Any,
+) -> jax.Array:  # fmt: skip
     size = math.prod(shape)
     if _traced(key, *parameters):
-        return kind(key, shape, dtype, *parameters)
-    if not _depends_on_place(key) or size > ROWS[-1]:
-        return drawn_once(kind, key, tuple(shape), dtype, *parameters)
-    length = next(length for length in ROWS if size <= length)
-    limits = [np.asarray(parameter, dtype) for parameter in parameters]
-    values = _rows(key, kind, length, np.dtype(dtype).name, *limits)
-    return jax.device_put(values[..., :size].reshape(*_stack_of(key), *shape))
+        return by_jax(key, shape, dtype, *parameters)
+    if not _depends_on_place(key) or size > MOST or dtype != jnp.float32:
+        return drawn_once(by_jax, key, tuple(shape), dtype, *parameters)
+    return jax.device_put(on_host(_words(key), size, *parameters).reshape(*_stack_of(key), *shape))
 
 
-def _rows(key: jax.Array, kind: Any, length: int, dtype: str = "", *parameters: Any) -> np.ndarray:
-    """The row of a key, or those of a stack."""
-    numbers = np.asarray(jax.random.key_data(key))
-    one = _row(kind, length, dtype)
-    if not _stack_of(key):
-        return np.asarray(one(numbers, *parameters))
-    whole = len(numbers) - len(numbers) % STACK if length <= ROWS[1] else 0
-    drawn = [_row(kind, length, dtype, STACK)(numbers[at : at + STACK], *parameters) for at in range(0, whole, STACK)]
-    return np.concatenate([*drawn, *(np.asarray(one(own, *parameters))[None] for own in numbers[whole:])])
-
-
-@functools.cache
-def _row(kind: Any, length: int, dtype: str = "", stack: int = 0) -> Kept:
-    """A compiled draw of so many numbers, given the key's own, or those of a stack of keys."""
-
-    def draw(numbers: jax.Array, *parameters: jax.Array) -> jax.Array:
-        key = _keys(numbers)
-        if kind == "split":
-            return jax.random.key_data(jax.random.split(key, length))
-        return kind(key, (length,), jnp.dtype(dtype), *parameters)
-
-    def draw_stack(numbers: jax.Array, *parameters: jax.Array) -> jax.Array:
-        return jax.vmap(lambda own: draw(own, *parameters))(numbers)
-
-    hasty = HASTY if jax.default_backend() == "cpu" else None
-    name = kind if isinstance(kind, str) else kind.__name__
-    function = jax.jit(draw_stack if stack else draw, compiler_options=hasty)
-    return Kept(function, f"draw {name} {length} {dtype} {stack}")
+def _words(key: jax.Array) -> np.ndarray:
+    """Of a key, or of all in a stack: `(keys, 2)`."""
+    return np.asarray(jax.random.key_data(key)).reshape(-1, 2)
 
 
 def _keys(numbers: Any) -> jax.Array:
@@ -167,7 +136,7 @@ def _traced(*values: Any) -> bool:
 def _depends_on_place(key: jax.Array) -> bool:
     """Whether a number that is drawn depends on the key and its place alone."""
     partitionable = getattr(jax.config, "jax_threefry_partitionable")  # noqa: B009
-    return not _traced(key) and partitionable and str(jax.random.key_impl(key)) == "threefry2x32"
+    return not _traced(key) and partitionable and is_threefry(key)
 
 
 def _stack_of(key: jax.Array) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ layers. Here XLA sees one expression and compiles it into one loop over the bloc
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +17,12 @@ ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 """Bits to rotate by, in turns of four rounds."""
 PARITY = 0x1BD11BDA
 """What the third word of a key is made with."""
+LEAST = np.nextafter(np.float32(-1), np.float32(0))
+"""The least number whose erf⁻¹ a normal number is; that of −1 itself would be −∞."""
 
 
-@jax.jit  # a function of its own in a program: traced and lowered once, however many keys are made there
-def threefry(key: jax.Array, first: jax.Array, second: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Threefry-2x32 with 20 rounds.
+def enciphered(key: Any, first: Any, second: Any) -> Any:
+    """Threefry-2x32 with 20 rounds, of NumPy's arrays or JAX's.
 
     Args:
         key: Its two words (uint32).
@@ -32,15 +34,19 @@ def threefry(key: jax.Array, first: jax.Array, second: jax.Array) -> tuple[jax.A
     Reference: Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3",
     https://doi.org/10.1145/2063384.2063405
     """
-    keys = key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(PARITY)
+    keys = key[0], key[1], key[0] ^ key[1] ^ np.uint32(PARITY)
     first, second = first + keys[0], second + keys[1]
     for turn in range(5):
         for distance in ROTATIONS[turn % 2]:
             first = first + second
-            second = first ^ (second << jnp.uint32(distance) | second >> jnp.uint32(32 - distance))
+            second = first ^ (second << np.uint32(distance) | second >> np.uint32(32 - distance))
         first = first + keys[(turn + 1) % 3]
-        second = second + keys[(turn + 2) % 3] + jnp.uint32(turn + 1)
+        second = second + keys[(turn + 2) % 3] + np.uint32(turn + 1)
     return first, second
+
+
+threefry = jax.jit(enciphered)
+"""`enciphered` as a function of its own in a program: traced and lowered once, however many keys are made there."""
 
 
 def is_threefry(key: jax.Array) -> bool:
@@ -70,7 +76,10 @@ def random_normal(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTyp
     if not is_threefry(key) or dtype != jnp.float32:
         return jax.random.normal(key, shape, dtype)
     bits = random_bits(key, math.prod(shape)).reshape(shape)
-    # 23 bits behind the point of a number from 1 to 2.
-    fractions = jax.lax.bitcast_convert_type(bits >> 9 | jnp.uint32(0x3F800000), jnp.float32) - 1
-    least = np.nextafter(np.float32(-1), np.float32(0))  # −1 itself would be −∞
-    return np.float32(np.sqrt(2)) * jax.lax.erf_inv(jnp.maximum(least, fractions * (1 - least) + least))
+    fractions = unit_fractions(bits)
+    return np.float32(np.sqrt(2)) * jax.lax.erf_inv(jnp.maximum(LEAST, fractions * (1 - LEAST) + LEAST))
+
+
+def unit_fractions(bits: Any) -> Any:
+    """Numbers on [0, 1) in steps of 2⁻²³ from uint32, NumPy's or JAX's: the bits of a float from 1 to 2, less 1."""
+    return (bits >> np.uint32(9) | np.uint32(0x3F800000)).view(np.float32) - np.float32(1)

@@ -1,7 +1,7 @@
 """The weights that members start from.
 
-They are drawn beside the program that trains, by the programs that draw every model's weights: inside it, they would be
-a third of what is compiled for a small model, and again for every structure.
+They are drawn beside the program that trains, as every model's weights are: inside it, they would be a third of what is
+compiled for a small model, and again for every structure.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import Any
 import jax
 
 from deepkit import initializers
-from deepkit.initializers.drawing import STACK, draws_stacks
+from deepkit.initializers.drawing import draws_stacks
 from deepkit.layers.layer import Layer, Weight, Weights
 from deepkit.program.holders import partly_stored
 from deepkit.program.program import Program
 
 KEPT_BYTES = 2**26
 """Weights drawn for seeds are kept up to this size; those of further seeds are drawn again for every setting."""
+STACK = 64
+"""Seeds whose weights are drawn at once."""
 OURS = frozenset(initializers.INITIALIZERS.values())
 """Classes that draw as `deepkit.initializers.drawing` does."""
 

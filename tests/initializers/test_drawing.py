@@ -7,6 +7,7 @@ import pytest
 from jax._src import monitoring
 
 import deepkit as dk
+from deepkit.initializers import on_host
 from deepkit.initializers.drawing import key_of
 
 DRAWN = [
@@ -78,10 +79,49 @@ def test_a_model_starts_with_the_weights_of_its_pure_init():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=3e-7, atol=1e-7), drawn, pure)
 
 
-def test_another_shape_compiles_nothing():
-    seen = []
-    dk.Sequential([dk.Input(3), dk.layers.Dense(2)]).program.draw(0)
-    monitoring.register_event_duration_secs_listener(lambda event, *_, **__: seen.append(event))
-    model = dk.Sequential([dk.Input(7), dk.layers.Dense(9), dk.layers.Dense(5)])
-    model.program.draw(1)
-    assert not [event for event in seen if "backend_compile" in event]
+def test_no_program_is_compiled():
+    events = []
+    monitoring.register_event_duration_secs_listener(lambda event, *_, **__: events.append(event))
+    x = dk.Input(23)
+    h = dk.layers.BatchNormalization()(dk.layers.Dense(29, kernel_initializer="he_normal")(x))
+    h = dk.layers.Dense(31, bias_initializer=dk.initializers.RandomNormal(1.0, 0.1))(h)
+    dk.Model(x, dk.layers.Dense(37, kernel_initializer="random_uniform")(h)).program.draw(1)
+    assert not [event for event in events if "backend_compile" in event]
+
+
+WORDS = np.random.default_rng(0).integers(0, 2**32, (5, 2), dtype=np.uint32)
+COUNTS = (1, 7, on_host.BLOCK, 2 * on_host.BLOCK + 3)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_keys_and_uniform_numbers_of_several_keys_are_those_of_jax(count):
+    keys = jax.random.wrap_key_data(WORDS)
+    split = jax.vmap(lambda key: jax.random.key_data(jax.random.split(key, count)))(keys)
+    np.testing.assert_array_equal(on_host.split(WORDS, count), split)
+    uniform = jax.vmap(lambda key: jax.random.uniform(key, (count,)))(keys)
+    np.testing.assert_array_equal(on_host.uniform(WORDS, count, 0.0, 1.0), uniform)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize(
+    ("draw", "by_jax"),
+    [
+        (on_host.normal, jax.random.normal),
+        (on_host.truncated_normal, lambda key, shape: jax.random.truncated_normal(key, -2.0, 2.0, shape)),
+    ],
+)
+def test_normal_numbers_are_those_of_jax(draw, by_jax, count):
+    expected = jax.vmap(lambda key: by_jax(key, (count,)))(jax.random.wrap_key_data(WORDS))
+    drawn = draw(WORDS, count, 3.0, 0.5)
+    assert drawn.shape == (5, count) and drawn.dtype == np.float32
+    np.testing.assert_allclose((drawn - 3) / 0.5, expected, rtol=0, atol=3e-6)
+    for words, row in zip(WORDS, drawn, strict=True):
+        np.testing.assert_array_equal(draw(words[None], count, 3.0, 0.5)[0], row)
+
+
+def test_the_tails_of_normal_numbers():
+    # Of a million the rarest are 5 standard deviations out, where the inverse of erf has a polynomial of its own.
+    drawn = on_host.normal(WORDS[:1], 2**20, 0.0, 1.0)[0]
+    expected = jax.random.normal(jax.random.wrap_key_data(WORDS[0]), (2**20,))
+    assert 4.5 < np.abs(drawn).max() < 6
+    np.testing.assert_allclose(drawn, expected, rtol=1e-6, atol=1e-6)

@@ -7,10 +7,9 @@ from jax._src import monitoring
 
 import deepkit as dk
 from deepkit import initializers, layers
-from deepkit.initializers.drawing import STACK
 from deepkit.program import Program
 from deepkit.sweeps import starts
-from deepkit.sweeps.starts import Starts
+from deepkit.sweeps.starts import STACK, Starts
 
 SEEDS = [3 * number + 5 for number in range(STACK + 3)]
 """One stack, and three more."""
