@@ -54,12 +54,34 @@ def is_threefry(key: jax.Array) -> bool:
     return str(jax.random.key_impl(key)) == "threefry2x32"
 
 
-def fold_in(key: jax.Array, number: jax.Array | int) -> jax.Array:
-    """`jax.random.fold_in(key, number)`, the same key."""
+def key_of(seed: jax.Array) -> jax.Array:
+    """`jax.random.key(seed)` of a traced seed of 32 bits, the same key."""
+    if getattr(jax.config, "jax_default_prng_impl") != "threefry2x32":  # noqa: B009
+        return jax.random.key(seed)
+    return _key(jnp.uint32(0), seed)
+
+
+def fold_in(key: jax.Array, number: jax.Array | int, above: jax.Array | int = 0) -> jax.Array:
+    """`jax.random.fold_in(key, number)`, the same key; with `above`, of both numbers in one block instead of two."""
     if not is_threefry(key) or key.shape:
+        folded = key if isinstance(above, int) and above == 0 else jax.random.fold_in(key, above)
+        return jax.random.fold_in(folded, number)
+    return _key(*threefry(jax.random.key_data(key), jnp.uint32(above), jnp.uint32(number)))
+
+
+def shifted(key: jax.Array, number: int) -> jax.Array:
+    """The key that lies `number` above this one: a stream of its own, as of any other key, without running the cipher.
+
+    For small numbers; of another generator `jax.random.fold_in`.
+    """
+    if not is_threefry(key):
         return jax.random.fold_in(key, number)
-    words = threefry(jax.random.key_data(key), jnp.uint32(0), jnp.uint32(number))
-    return jax.random.wrap_key_data(jnp.stack(words), impl="threefry2x32")
+    words = jax.random.key_data(key)
+    return _key(words[0], words[1] + np.uint32(number))
+
+
+def _key(first: jax.Array, second: jax.Array) -> jax.Array:
+    return jax.random.wrap_key_data(jnp.stack([first, second]), impl="threefry2x32")
 
 
 def random_bits(key: jax.Array, count: int) -> jax.Array:

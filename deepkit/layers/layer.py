@@ -14,7 +14,7 @@ from deepkit.graph import Meaning, Spec, SymbolicTensor, connect
 from deepkit.graph.graph import snake_case
 from deepkit.initializers import Initializer
 from deepkit.initializers.drawing import split
-from deepkit.kernels.threefry import fold_in
+from deepkit.kernels.threefry import fold_in, shifted
 from deepkit.regularizers import Constraint, Regularizer
 
 Weights = dict[str, Any]
@@ -64,7 +64,12 @@ class Context:
 
     def key_for(self, layer: Layer) -> jax.Array:
         """A key of this call's own, or an error that names the layer that needs one."""
-        return fold_in(self._key(layer), self.call_number)
+        # Never the pass's own key: calls in models inside fold theirs from it.
+        return shifted(self._key(layer), self.call_number + 1)
+
+    def key_inside(self) -> jax.Array | None:
+        """The key of the pass through a model that is called here as a layer."""
+        return None if self.rng is None else fold_in(self.rng, self.call_number)
 
     def common_key_for(self, layer: Layer, purpose: str) -> jax.Array:
         """A key that all calls of this pass have in common which ask for it by the same purpose."""

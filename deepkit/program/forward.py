@@ -68,7 +68,7 @@ def forward(
         makes_output = any(id(tensor) in final for tensor in node.outputs)
         results: Sequence[Any]
         if isinstance(layer, SubModel):
-            inside = dataclasses.replace(here, rng=None if here.rng is None else here.key_for(layer), call_number=0)
+            inside = dataclasses.replace(here, rng=here.key_inside(), call_number=0)
             inner = forward(layer.graph, params, state, arguments, inside)
             state, penalty = inner.state, penalty + inner.penalty
             results = inner.outputs

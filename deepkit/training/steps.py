@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.kernels.threefry import fold_in
+from deepkit.kernels.threefry import fold_in, key_of
 from deepkit.layers.layer import Context, Weights
 from deepkit.optimizers import Optimizer
 from deepkit.program.objective import Batch, Objective, Statistics
@@ -204,12 +204,12 @@ def order_key(s: TrainState) -> jax.Array:
     Keys are made from the numbers of epoch and step alone, so that they are the same however these are reached. They
     count down from the top of 32 bits; the weights were drawn with those that count up from 0.
     """
-    return fold_in(jax.random.key(s.seed), ~(2 * s.epoch))
+    return fold_in(key_of(s.seed), ~(2 * s.epoch))
 
 
 def step_key(s: TrainState) -> jax.Array:
     """The key of the layers in the running step."""
-    return fold_in(fold_in(jax.random.key(s.seed), ~(2 * s.epoch + 1)), s.step)
+    return fold_in(key_of(s.seed), s.step, above=~(2 * s.epoch + 1))
 
 
 def take(rows: Batch, number: jax.Array | int, batch_size: int) -> Batch:

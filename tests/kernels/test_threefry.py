@@ -1,12 +1,14 @@
 """The generator as straight code: JAX's own numbers, bit for bit."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend.random import threefry_2x32
 
-from deepkit.kernels.threefry import fold_in, random_bits, random_normal, threefry
+from deepkit.kernels.threefry import fold_in, key_of, random_bits, random_normal, shifted, threefry
 
 KEYS = [jax.random.key(0), jax.random.key(2**31 + 5), jax.random.fold_in(jax.random.key(7), 3)]
 
@@ -24,6 +26,35 @@ def test_blocks(blocks):
 def test_keys(key, number):
     wanted = jax.random.fold_in(key, jnp.uint32(number))
     np.testing.assert_array_equal(jax.random.key_data(fold_in(key, number)), jax.random.key_data(wanted))
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+@pytest.mark.parametrize("implementation", ["threefry2x32", "rbg"])
+def test_a_key_of_a_traced_seed(seed, implementation):
+    with jax.default_prng_impl(implementation):
+        key = jax.jit(lambda seed: key_of(seed))(np.uint32(seed))  # JAX does not see the setting in what it has traced
+        wanted = jax.random.key(np.uint32(seed))
+        assert jax.random.key_impl(key) == jax.random.key_impl(wanted)
+    np.testing.assert_array_equal(jax.random.key_data(key), jax.random.key_data(wanted))
+
+
+@pytest.mark.parametrize("implementation", ["threefry2x32", "rbg"])
+def test_keys_of_two_numbers_differ_from_each_other_and_from_those_of_one(implementation):
+    key = jax.random.key(5, impl=implementation)
+    made = [fold_in(key, low, above=high) for low in range(4) for high in range(1, 4)]
+    made += [fold_in(key, number) for number in range(8)] + [shifted(key, number) for number in range(100, 108)]
+    assert len({jax.random.key_data(one).tobytes() for one in made}) == len(made)
+
+
+def test_shifted_keys_give_independent_numbers():
+    """Neighbours' bits agree as often as those of any keys: half of them, at every place of a word."""
+    key = jax.random.key(11)
+    streams = [np.asarray(random_bits(shifted(key, number), 4096)) for number in range(6)]
+    places = np.arange(32, dtype=np.uint32)
+    for first, second in itertools.combinations(streams, 2):
+        differ = ((first ^ second)[:, None] >> places & 1).mean(axis=0)
+        np.testing.assert_allclose(differ, 0.5, atol=5 * 0.5 / 4096**0.5)
+        assert abs(np.corrcoef(first, second)[0, 1]) < 5 / 4096**0.5
 
 
 @pytest.mark.parametrize("key", KEYS, ids=range(3))

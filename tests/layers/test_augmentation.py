@@ -237,7 +237,7 @@ def mix_of(model, context, nested):
     """The partners that the layer draws, through the keys that the forward pass gives it."""
     if nested:
         inner = model.get_layer("inner")
-        key = Context(rng=context.rng, call_number=1).key_for(inner)
+        key = Context(rng=context.rng, call_number=1).key_inside()
         return inner.graph.callees["mix"].partners(Context(True, key, 1, context.row_mask), jnp.asarray(X))
     return model.get_layer("mix").partners(Context(True, context.rng, 0, context.row_mask), jnp.asarray(X))
 

@@ -64,7 +64,8 @@ def test_what_stands_in_steps_left_out_does_not_matter():
     y = dk.Input((8, 3))
     last = L.GRU(4)
     short, long = dk.Model(x, last(L.Masking(-1.0)(x))), dk.Model(y, last(L.Masking(-1.0)(y)))
-    np.testing.assert_array_equal(short.predict(NUMBERS), long.predict(longer))
+    # Two programs, which may round differently; a step too many would show in the second digit.
+    np.testing.assert_allclose(short.predict(NUMBERS), long.predict(longer), rtol=0, atol=2e-7)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras with NumPy 2
