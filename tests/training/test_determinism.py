@@ -13,7 +13,7 @@ import pytest
 from training_cases import Rewound, data, noisy_net, same_bits
 
 import deepkit as dk
-from deepkit.training import loop
+from deepkit.training import loop, resident
 from deepkit.training.resident import _order
 from deepkit.training.steps import order_key
 
@@ -168,6 +168,26 @@ def test_every_epoch_takes_every_row_once_in_a_new_order():
         assert sorted(order[:37].tolist()) == list(range(37))
         assert (order[37:] == 0).all()
     assert len({tuple(order.tolist()) for order in orders}) == 4
+
+
+@pytest.mark.parametrize("count", [1, 2, 4096, 4097, 70_000])
+def test_an_order_has_every_number_once_and_no_trend(count):
+    """Below and above the number of rows from which on there are two passes."""
+    order = np.asarray(jax.jit(lambda key: resident._shuffled(key, count))(jax.random.key(3)))
+    np.testing.assert_array_equal(np.sort(order), np.arange(count))
+    if count > 2:
+        assert abs(np.corrcoef(np.arange(count), order)[0, 1]) < 4 / count**0.5
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_all_orders_are_equally_likely(monkeypatch, passes):
+    monkeypatch.setattr(resident, "LEAST_RANDOM_BITS", 20 * passes)
+    keys = jax.random.split(jax.random.key(0), 24 * 1000)
+    orders = np.asarray(jax.jit(jax.vmap(lambda key: resident._shuffled(key, 4)))(keys))
+    _, counts = np.unique(orders, axis=0, return_counts=True)
+    assert len(counts) == 24
+    # χ² with 23 degrees of freedom: mean 23, standard deviation 6.8.
+    assert ((counts - 1000) ** 2 / 1000).sum() < 23 + 5 * 6.8
 
 
 def test_streaming_agrees_with_resident_to_1e_6(rewound):
