@@ -17,6 +17,9 @@ from deepkit.program.program import combine, get, is_weight, partition
 from deepkit.training.state import HISTORY_CAPACITY, HISTORY_NUMBERS, TrainState
 from deepkit.training.transitions import Epoch, Transition
 
+WORTH_AN_ORDER = 4096
+"""Numbers of an array from which on a copy of it in every step costs more than what saves it."""
+
 
 class Shapes(NamedTuple):
     """What a run's buffers look like.
@@ -136,6 +139,8 @@ class Steps:
         if self.optimizer.scheduled:
             rate = jnp.asarray(self.optimizer.schedule(s.iteration), jnp.float32)
         updates, optimizer = self.optimizer.update(gradients, s.optimizer, s.trained, rate)
+        if jax.default_backend() == "cpu":
+            updates = _behind(gradients, updates, never=s.epoch < 0)
         trained = jax.tree.map(lambda p, u: p + u.astype(p.dtype), s.trained, updates)
         return s.replace(
             trained=self._constrain(trained), state=state, optimizer=optimizer, learning_rate=rate,
@@ -196,6 +201,23 @@ class Steps:
         if with_rate:
             figures["learning_rate"] = s.learning_rate
         return figures
+
+
+def _behind(gradients: Weights, updates: Weights, never: jax.Array) -> Weights:
+    """The same updates; those of large arrays as numbers that XLA can't know before all gradients.
+
+    A gradient is computed with other layers' weights, which an update writes over. Without an order between the two XLA
+    copies large weights in every step; with it, updates come last.
+    """
+
+    def large(leaf: jax.Array) -> bool:
+        return leaf.ndim > 1 and leaf.size >= WORTH_AN_ORDER
+
+    if not any(map(large, jax.tree.leaves(updates))):
+        return updates
+    # Biases aside: the sums that their gradients are would no longer be part of their updates.
+    known = sum(leaf[(0,) * leaf.ndim].astype(jnp.float32) for leaf in jax.tree.leaves(gradients) if leaf.ndim > 1)
+    return jax.tree.map(lambda u: jnp.where(never, known.astype(u.dtype), u) if large(u) else u, updates)
 
 
 def order_key(s: TrainState) -> jax.Array:

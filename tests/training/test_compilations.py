@@ -9,6 +9,8 @@ import pytest
 from training_cases import data, net, noisy_net, programs
 
 import deepkit as dk
+from deepkit.training.resident import batch_shapes, whole_epochs_function
+from deepkit.training.trainer import to_device
 
 X, Y = data()
 SPLIT = {"verbose": 0, "validation_data": (X[:20], Y[:20])}
@@ -144,10 +146,25 @@ def test_the_whole_run_stays_a_small_program():
     assert 50 < count < 120, count  # 93 with the flags of the tests, 104 with those of XLA
 
 
-def _arguments(model, x, y):
-    from deepkit.training.resident import batch_shapes
-    from deepkit.training.trainer import to_device
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_no_step_copies_large_weights(optimizer):
+    """An update writes over weights that a gradient is computed with: left to itself XLA copies them first."""
+    x, y = data(64)
+    inner = h = dk.Input(x.shape[1])
+    for _ in range(3):
+        h = dk.layers.Dense(72, "relu")(h)
+    model = dk.Model(inner, dk.layers.Dense(1, "sigmoid")(h))
+    model.compile(optimizer, "binary_crossentropy")
+    s, rows, _ = _arguments(model, x, y)
+    _, steps = model._trainer._steps(())
+    train = whole_epochs_function(steps, 32, True, 32, False)
+    text = jax.jit(lambda s, rows: train(s, rows, None, 3)).lower(s, rows).compile().as_text()
+    body = max(re.findall(r"^%\S*region.*?^}", text, re.MULTILINE | re.DOTALL), key=lambda part: part.count(" dot("))
+    assert body.count("f32[72,72]{1,0} dot(") == 2, "not the loop over batches"
+    assert "f32[72,72]{1,0} copy(" not in body
 
+
+def _arguments(model, x, y):
     trainer = model._trainer
     _, steps = trainer._steps(())
     rows = to_device((x,), (y[:, None],), (None,))
