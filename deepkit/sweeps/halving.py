@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from deepkit.errors import DeepkitTypeError, DeepkitValueError, from_user_line
+from deepkit.errors import DeepkitTypeError, DeepkitValueError, did_you_mean, from_user_line, shown
+from deepkit.sweeps.members import Source, arguments_of
 from deepkit.sweeps.result import Sweep, Trained
 from deepkit.sweeps.spaces import Settings, grid_points, listed_points, sampled_points
 from deepkit.sweeps.study import sweep
@@ -135,6 +136,7 @@ def halving(
         raise DeepkitValueError(
             "halving decides how many epochs a setting gets, so epochs can be no axis. Leave it out."
         )
+    _check_figure(build, data, settings[0], seeds, figure)
     rungs: list[Rung] = []
     numbers = tuple(range(len(settings)))
     while True:
@@ -167,3 +169,19 @@ def _all_settings(grid: Any, space: Any, samples: int | None, sampling: str) -> 
             raise DeepkitValueError("a space has no end of points. Say how many to try: samples=27.")
         return sampled_points(space, whole_number(samples, "samples"), sampling, 0)
     return listed_points(grid) if isinstance(grid, list | tuple) else list(grid_points(grid)[1])
+
+
+def _check_figure(build: Callable[..., Any], data: Any, first: Settings, seeds: Any, figure: str) -> None:
+    """What can be seen in the model of the first setting, before a round is trained."""
+    try:
+        source = Source(data, first)
+        keys = build(**arguments_of(build, first, source))._require_trainer("halving").objective.keys
+        validated = source.of(first, seeds[0] if isinstance(seeds, Sequence) else 0)[2] is not None
+    except Exception:  # the sweep will name it, with its setting
+        return
+    figures = [*keys, *(f"dev_{key}" for key in keys if validated)]
+    if figure not in figures:
+        raise DeepkitValueError(
+            f"figure={shown(figure)} is no figure of the model. {did_you_mean(str(figure), figures)} Metrics are chosen "
+            "in compile(metrics=[…]); those that begin with dev_ need development rows in data."
+        )

@@ -83,7 +83,7 @@ def squared(learning_rate):
         ({"grid": None, "space": {"learning_rate": [1]}}, "samples=27"),
         ({"grid": {"epochs": [1, 2]}}, "epochs can be no axis"),
         ({"updates": 10}, "takes no updates"),
-        ({"figure": "dev_f1"}, "no figure 'dev_f1'"),
+        ({"figure": "dev_f1"}, "figure='dev_f1' is no figure of the model"),
         ({"grid": [{"learning_rate": 1}, {"units": 3}]}, "the same names"),
         ({"grid": [0.1, 0.2]}, r"grid\[0\] is 0.1"),
         ({"grid": []}, "empty list"),
@@ -92,3 +92,16 @@ def squared(learning_rate):
 def test_mistakes(arguments, message):
     with pytest.raises(DeepkitError, match=message):
         search(**({"seeds": 1, "epochs": 1} | arguments))
+
+
+@pytest.mark.parametrize("figure", ["dev_acuracy", "dev_loss"])
+def test_a_figure_that_is_not_measured_is_noticed_before_anything_is_trained(figure):
+    built = []
+
+    def build(learning_rate):
+        built.append(learning_rate)
+        return studies.net(learning_rate)
+
+    with pytest.raises(DeepkitError, match=f"figure='{figure}' is no figure"):
+        dk.sweeps.halving(build, DATA[:2], grid={"learning_rate": RATES}, epochs=10**6, figure=figure)
+    assert built == RATES[:1]
