@@ -182,6 +182,6 @@ def _check_figure(build: Callable[..., Any], data: Any, first: Settings, seeds: 
     figures = [*keys, *(f"dev_{key}" for key in keys if validated)]
     if figure not in figures:
         raise DeepkitValueError(
-            f"figure={shown(figure)} is no figure of the model. {did_you_mean(str(figure), figures)} Metrics are chosen "
-            "in compile(metrics=[…]); those that begin with dev_ need development rows in data."
+            f"figure={shown(figure)} is no figure of the model. {did_you_mean(str(figure), figures)} Metrics are chosen"
+            " in compile(metrics=[…]); what begins with dev_ needs development rows in data."
         )
