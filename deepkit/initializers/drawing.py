@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deepkit.initializers import on_host
-from deepkit.kernels.threefry import is_threefry
+from deepkit.kernels.threefry import is_threefry, key_of
 
 MOST = 2**22
 """Numbers up to which NumPy draws them: of more, a program that is compiled takes less time."""
@@ -53,15 +53,8 @@ def filled(key: jax.Array, shape: tuple[int, ...], dtype: Any, value: Any) -> ja
     return jax.device_put(np.full((*_stack_of(key), *shape), value, dtype))
 
 
-def key_of(seed: int) -> jax.Array:
-    """`jax.random.key(seed)` for a seed of at most 32 bits; of JAX's own generator without a program to make it."""
-    if getattr(jax.config, "jax_default_prng_impl") != "threefry2x32":  # noqa: B009
-        return jax.random.key(seed)
-    return _keys(np.array([0, seed], np.uint32))
-
-
 def keys_of(seeds: Sequence[int]) -> jax.Array:
-    """A stack of `key_of(seed)`, of JAX's own generator."""
+    """A stack of `jax.random.key(seed)`, of JAX's own generator."""
     return _keys(np.array([(0, seed) for seed in seeds], np.uint32))
 
 
@@ -109,7 +102,7 @@ def _truncated_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, mean: 
 
 
 def _drawn(
-    on_host: Callable[..., np.ndarray], by_jax: Callable[..., jax.Array], key: jax.Array, shape: Any, dtype: Any,
+    by_numpy: Callable[..., np.ndarray], by_jax: Callable[..., jax.Array], key: jax.Array, shape: Any, dtype: Any,
     *parameters: Any,
 ) -> jax.Array:  # fmt: skip
     size = math.prod(shape)
@@ -117,7 +110,7 @@ def _drawn(
         return by_jax(key, shape, dtype, *parameters)
     if not _depends_on_place(key) or size > MOST or dtype != jnp.float32:
         return drawn_once(by_jax, key, tuple(shape), dtype, *parameters)
-    return jax.device_put(on_host(_words(key), size, *parameters).reshape(*_stack_of(key), *shape))
+    return jax.device_put(by_numpy(_words(key), size, *parameters).reshape(*_stack_of(key), *shape))
 
 
 def _words(key: jax.Array) -> np.ndarray:

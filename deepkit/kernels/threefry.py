@@ -54,11 +54,14 @@ def is_threefry(key: jax.Array) -> bool:
     return str(jax.random.key_impl(key)) == "threefry2x32"
 
 
-def key_of(seed: jax.Array) -> jax.Array:
-    """`jax.random.key(seed)` of a traced seed of 32 bits, the same key."""
+def key_of(seed: jax.Array | int) -> jax.Array:
+    """`jax.random.key(seed)` for a seed of at most 32 bits, traced or not, without a program to make it."""
     if getattr(jax.config, "jax_default_prng_impl") != "threefry2x32":  # noqa: B009
         return jax.random.key(seed)
-    return _key(jnp.uint32(0), seed)
+    if isinstance(seed, jax.core.Tracer):
+        return _key(jnp.uint32(0), seed)
+    words: Any = np.array([0, seed], np.uint32)  # NumPy's, which are no program
+    return jax.random.wrap_key_data(words, impl="threefry2x32")
 
 
 def fold_in(key: jax.Array, number: jax.Array | int, above: jax.Array | int = 0) -> jax.Array:
@@ -77,7 +80,8 @@ def shifted(key: jax.Array, number: int) -> jax.Array:
     if not is_threefry(key):
         return jax.random.fold_in(key, number)
     words = jax.random.key_data(key)
-    return _key(words[0], words[1] + np.uint32(number))
+    moved = words[0], words[1] + np.uint32(number)
+    return _key(*moved) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jnp.stack(moved)
 
 
 def _key(first: jax.Array, second: jax.Array) -> jax.Array:

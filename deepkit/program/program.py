@@ -10,7 +10,8 @@ import jax
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitValueError
 from deepkit.graph import Graph
-from deepkit.initializers.drawing import key_of, keys_of
+from deepkit.initializers.drawing import keys_of
+from deepkit.kernels.threefry import key_of
 from deepkit.layers.layer import Context, Layer, Weight, Weights
 from deepkit.layers.wrapper import Wrapper
 from deepkit.program.forward import Pass, forward

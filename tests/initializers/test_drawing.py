@@ -8,7 +8,7 @@ from jax._src import monitoring
 
 import deepkit as dk
 from deepkit.initializers import on_host
-from deepkit.initializers.drawing import key_of
+from deepkit.kernels.threefry import key_of
 
 DRAWN = [
     dk.initializers.GlorotUniform(), dk.initializers.HeNormal(), dk.initializers.RandomNormal(0.5, 2.0),

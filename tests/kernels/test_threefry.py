@@ -46,6 +46,12 @@ def test_keys_of_two_numbers_differ_from_each_other_and_from_those_of_one(implem
     assert len({jax.random.key_data(one).tobytes() for one in made}) == len(made)
 
 
+def test_shifted_keys_of_either_kind_are_the_same():
+    raw, typed = jax.random.PRNGKey(9), jax.random.key(9)
+    np.testing.assert_array_equal(shifted(raw, 3), jax.random.key_data(shifted(typed, 3)))
+    assert int(shifted(jnp.array([7, 2**32 - 1], jnp.uint32), 2)[1]) == 1
+
+
 def test_shifted_keys_give_independent_numbers():
     """Neighbours' bits agree as often as those of any keys: half of them, at every place of a word."""
     key = jax.random.key(11)
