@@ -11,6 +11,7 @@ from deepkit.configuration import parameter
 from deepkit.converters import optional, positive_integer
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described
 from deepkit.graph import Spec
+from deepkit.kernels import product
 from deepkit.layers.activation import activated
 from deepkit.layers.embedding import Embedding
 from deepkit.layers.layer import Context, Layer, Weight, Weights, require_rank
@@ -123,7 +124,7 @@ class Dense(Layer):
                 f"{self.label} uses the kernel of {self.tied_to.label}, which nobody hands on inside another layer. "
                 "Call it itself: Dense works along the last axis of any input."
             )
-        y = to_float(x) @ (weights["kernel"] if self.tied_to is None else weights[TIED].T)
+        y = product(to_float(x), weights["kernel"] if self.tied_to is None else weights[TIED].T)
         if self.use_bias:
             y = y + weights["bias"]
         return self.activation(y)
