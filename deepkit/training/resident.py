@@ -112,8 +112,8 @@ def _shuffled(key: jax.Array, count: int) -> jax.Array:
     """The numbers below `count` in random order.
 
     Random bits with the number itself below them are sorted: single numbers, which XLA sorts four times as fast as
-    pairs on a CPU, and without `jax.random.permutation`'s several passes. Where a number takes so many bits that few are
-    random, once more from the order so far. Equal random bits keep their order, which nobody can notice.
+    pairs on a CPU, and without `jax.random.permutation`'s several passes. Where a number takes so many bits that few
+    are random, once more from the order so far. Equal random bits keep their order, which nobody can notice.
     """
     width = max(count - 1, 1).bit_length()
     numbers = jnp.arange(count, dtype=jnp.uint32)
