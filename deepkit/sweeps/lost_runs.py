@@ -140,17 +140,21 @@ def _reasons(result: Any, rows: _Rows, numbers: np.ndarray, answers: str) -> tup
     constant = sum(each.constant for each in looked)
     dead = collections.Counter(each.dead for each in looked if each.dead is not None)
     falling = sum(each.falling for each in looked if each.dead is None)
-    reasons = [f"{constant} give every row {answers}"] if constant else []
+    reasons = [f"{constant} {'gives' if constant == 1 else 'give'} every row {answers}"] if constant else []
     if dead:
         reasons.append(
-            f"{dead.total()} have a layer of dead ReLU units ({listed(dead)}): all 0 for at least 99 % of the rows, so "
-            "that hardly a gradient comes through"
+            f"{_have(dead.total())} a layer of dead ReLU units ({listed(dead)}): all 0 for at least 99 % of the rows, "
+            "so that hardly a gradient comes through"
         )
     if falling:
-        reasons.append(f"{falling} have a loss that was still falling (more epochs or a larger rate may help)")
+        reasons.append(f"{_have(falling)} a loss that was still falling (more epochs or a larger rate may help)")
     whose = "of these" if len(looked) == len(numbers) else f"of {len(looked)} of these that were looked into"
     counts = {"looked_into": len(looked), "constant": constant, "dead": dead.total(), "falling": falling}
     return counts, f"; {whose}, {', '.join(reasons)}" if reasons else ""
+
+
+def _have(count: int) -> str:
+    return f"{count} has" if count == 1 else f"{count} have"
 
 
 def _share(count: Any, total: Any) -> str:
