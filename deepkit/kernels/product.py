@@ -1,7 +1,7 @@
 """The product of rows with a small matrix, as XLA's CPU backend runs it fast.
 
 A product of matrices is a call of a library there, whose beginning takes longer than a few numbers do, and which
-nothing is fused with. A small network spends a tenth of its time on those of its first layer.
+nothing is fused with. Small networks spent 5 to 13 % of their training on those of their first layer.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from deepkit.training.state import HISTORY_CAPACITY, HISTORY_NUMBERS, TrainState
 from deepkit.training.transitions import Epoch, Transition
 
 WORTH_AN_ORDER = 4096
-"""Numbers of an array from which on a copy of it in every step costs more than what saves it."""
+"""Numbers of an array from which on no copy of it is made in every step: of a few hundred, a copy costs less."""
 
 
 class Shapes(NamedTuple):

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import deepkit as dk
+from deepkit.layers import Context
 from deepkit.layers.dropping import kept
 
 
@@ -50,3 +52,15 @@ def test_a_mask_is_no_loop_of_its_own():
 def test_other_generators_of_jax():
     mask = kept(jax.random.key(6, impl="rbg"), 0.25, (100, 100))
     assert abs(float(mask.mean()) - 0.75) < 0.03
+
+
+def test_calls_and_models_inside_have_keys_of_their_own():
+    """A model inside begins to count its calls anew; its layers must not draw as those outside do."""
+    layer = dk.layers.Dropout(0.5)
+    key = jax.random.key(4)
+    outside = [Context(rng=key, call_number=number) for number in range(4)]
+    inside = [Context(rng=one.key_inside(), call_number=number) for one in outside for number in range(4)]
+    deeper = [Context(rng=one.key_inside(), call_number=number) for one in inside for number in range(4)]
+    keys = [one.key_for(layer) for one in outside + inside + deeper]
+    keys += [one.common_key_for(layer, "purpose") for one in outside[:1] + inside[::4]] + [key]
+    assert len({jax.random.key_data(one).tobytes() for one in keys}) == len(keys)
