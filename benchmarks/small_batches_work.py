@@ -76,8 +76,9 @@ def use_deepkit():
     }
     build, grid = studies[STUDY]
     x, y, xv, yv = rows()
+    sweep = dk.sweep  # imported at the first look, as PyTorch's parts are
     begun = time.perf_counter()
-    result = dk.sweep(build, (x, y, (xv, yv)), grid=grid, seeds=SEEDS, epochs=EPOCHS, batch_size=BATCH, verbose=0)
+    result = sweep(build, (x, y, (xv, yv)), grid=grid, seeds=SEEDS, epochs=EPOCHS, batch_size=BATCH, verbose=0)
     seconds = time.perf_counter() - begun
     working = seconds - sum(pace.compile_seconds for pace in result.paces)
     return {

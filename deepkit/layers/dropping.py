@@ -7,8 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from deepkit.kernels.threefry import is_threefry, threefry
+
+EXPENSIVE = np.uint32(17)
+"""More than four bits can say: the remainder of four decisions is themselves."""
 
 
 def kept(key: jax.Array, rate: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -22,8 +26,13 @@ def kept(key: jax.Array, rate: Any, shape: tuple[int, ...]) -> jax.Array:
     count = math.prod(shape)
     blocks = -(-count // 4)
     numbers = jnp.arange(2 * blocks, dtype=jnp.uint32)
-    # Joined, because XLA fuses nothing across this: otherwise every use of the mask would run the generator again.
-    words = jnp.concatenate(threefry(jax.random.key_data(key), numbers[:blocks], numbers[blocks:]))
-    # All lower halves first, then the upper ones: next to each other, they would keep a processor from using vectors.
-    halves = words >> jnp.array([[0], [16]], jnp.uint32) & jnp.uint32(0xFFFF)
-    return halves.reshape(-1)[:count].reshape(shape).astype(jnp.float32) >= 65_536 * rate
+    first, second = threefry(jax.random.key_data(key), numbers[:blocks], numbers[blocks:])
+    half, least = np.uint32(16), jnp.ceil(65_536 * jnp.asarray(rate, jnp.float32)).astype(jnp.uint32)
+    draws = first & np.uint32(0xFFFF), second & np.uint32(0xFFFF), first >> half, second >> half
+    decisions = sum((draw >= least).astype(jnp.uint32) << np.uint32(place) for place, draw in enumerate(draws))
+    # Changes nothing but what XLA does: it repeats a division of integers, as one of the few things, in no kernel that
+    # uses the result, and with it the generator, which otherwise would run again for every number of every use.
+    decisions = jax.lax.rem(decisions, jnp.full_like(decisions, EXPENSIVE))
+    # All first draws, then all second ones: next to each other, they would keep a processor from using vectors.
+    taken = decisions >> jnp.arange(4, dtype=jnp.uint32)[:, None] & np.uint32(1)
+    return taken.reshape(-1)[:count].reshape(shape) != 0

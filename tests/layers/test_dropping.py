@@ -49,6 +49,17 @@ def test_a_mask_is_no_loop_of_its_own():
     assert "while" not in text
 
 
+def test_the_generator_runs_once_for_a_mask_and_its_gradient():
+    """XLA fuses what is cheap into every use, and would draw anew for every number there."""
+
+    def loss(x, key):
+        return (jnp.where(kept(key, 0.3, x.shape), x / 0.7, 0) ** 2).sum()
+
+    program = jax.jit(jax.value_and_grad(loss)).lower(jnp.ones((16, 128)), jax.random.key(5)).compile()
+    shifts = [kernel.count("shift-left(") for kernel in program.as_text().split("\n}\n")]
+    assert max(shifts) >= 20 and sum(shifts) < 40, shifts  # 20 rounds, each with one
+
+
 def test_other_generators_of_jax():
     mask = kept(jax.random.key(6, impl="rbg"), 0.25, (100, 100))
     assert abs(float(mask.mean()) - 0.75) < 0.03
