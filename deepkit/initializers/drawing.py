@@ -17,18 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from deepkit.initializers import on_host
+from deepkit.kernels.compiler import compiler_options
 from deepkit.kernels.threefry import is_threefry, key_of
 
 MOST = 2**22
 """Numbers up to which NumPy draws them: of more, a program that is compiled takes less time."""
 WORTH_OPTIMISING = 20_000_000
 """Numbers from which on drawing them quickly is worth the compiler's time."""
-HASTY: dict[str, Any] = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-}
-"""XLA's settings for programs that run once: optimising a draw takes five times as long as leaving it as it is."""
 
 
 def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any, low: Any, high: Any) -> jax.Array:
@@ -82,11 +77,11 @@ def drawn_once(function: Callable[..., Any], key: jax.Array, *static: Any) -> An
     if _traced(key, *static):
         return function(key, *static)
     size = _size(jax.eval_shape(lambda key: function(key, *static), key if not _stack_of(key) else key[0]))
-    hasty = jax.default_backend() == "cpu" and size < WORTH_OPTIMISING
     places = tuple(range(1, len(static) + 1))
     if _stack_of(key):
         return jax.jit(_of_each, static_argnums=(1, *(place + 1 for place in places)))(key, function, *static)
-    return jax.jit(function, static_argnums=places, compiler_options=HASTY if hasty else None)(key, *static)
+    options = compiler_options(hasty=size < WORTH_OPTIMISING)
+    return jax.jit(function, static_argnums=places, compiler_options=options)(key, *static)
 
 
 def _of_each(keys: jax.Array, function: Callable[..., Any], *static: Any) -> Any:

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepkit.initializers.drawing import HASTY
+from deepkit.kernels import compiler_options
 from deepkit.layers.layer import Weights
 from deepkit.program.description import Number
 from deepkit.program.objective import Batch
@@ -225,7 +225,7 @@ class Program:
         own = {name: self._shapes(getattr(recipe.shared, name)) for name in recipe.differ}
         numbers = [jax.ShapeDtypeStruct(self._lead, np.float32) for _ in recipe.numbers]
         tile = jax.ShapeDtypeStruct(self._lead, np.uint32), numbers, recipe.shared._replace(**own), np.int32(0)
-        self._compiled = jax.jit(self._tile).lower(*tile).compile(HASTY if hasty else None)
+        self._compiled = jax.jit(self._tile).lower(*tile).compile(compiler_options(hasty=hasty))
         self.compile_seconds = time.perf_counter() - begun
 
     def _shapes(self, one: Any) -> Any:

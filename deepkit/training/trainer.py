@@ -13,8 +13,8 @@ import numpy as np
 from deepkit import metrics, optimizers
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, did_you_mean, warn
-from deepkit.initializers.drawing import HASTY
 from deepkit.kept import Kept, kept_value
+from deepkit.kernels import compiler_options
 from deepkit.layers.layer import Weights
 from deepkit.optimizers import Optimizer
 from deepkit.program.description import LEARNING_RATE, describe, written
@@ -213,7 +213,7 @@ class Trainer:
             fresh = self._once(
                 ("fresh", key),
                 lambda: Kept(
-                    jax.jit(steps.fresh, compiler_options=HASTY if jax.default_backend() == "cpu" else None),
+                    jax.jit(steps.fresh, compiler_options=compiler_options(hasty=True)),
                     self._identity("fresh", plan.transitions),
                 ),
             )
