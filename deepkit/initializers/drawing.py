@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deepkit.initializers import on_host
-from deepkit.kernels.compiler import compiler_options
+from deepkit.kernels import compiler_options
 from deepkit.kernels.threefry import is_threefry, key_of
 
 MOST = 2**22
