@@ -37,9 +37,10 @@ def per_channel(values: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def _in_rows(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape with as much of its second axis in the first as makes more than `ROWS_AT_ONCE` of that."""
+    """The shape with as much of its second axis in the first as makes more than `ROWS_AT_ONCE` of that.
+
+    At most half of it: what is left to sum in the second stage should be rows of several places.
+    """
     rows, length, *rest = shape
-    pieces = (n for n in range(1, length + 1) if length % n == 0 and rows * n > ROWS_AT_ONCE)
-    n = next(pieces, max(length, 1))
-    # Without the axis where nothing is left of it: XLA would sum over both again, and not as a tree.
-    return (rows * n, *rest) if n == length else (rows * n, length // n, *rest)
+    n = next((n for n in range(1, length // 2 + 1) if length % n == 0 and rows * n > ROWS_AT_ONCE), 1)
+    return rows * n, length // n, *rest
