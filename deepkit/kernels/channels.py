@@ -39,7 +39,7 @@ def per_channel(values: jax.Array, x: jax.Array) -> jax.Array:
 def _in_rows(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape with as much of its second axis in the first as makes more than `ROWS_AT_ONCE` of that.
 
-    At most half of it: what is left to sum in the second stage should be rows of several places.
+    At most half of it: moving all of it costs more than it saves.
     """
     rows, length, *rest = shape
     n = next((n for n in range(1, length // 2 + 1) if length % n == 0 and rows * n > ROWS_AT_ONCE), 1)

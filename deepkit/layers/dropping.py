@@ -11,8 +11,8 @@ import numpy as np
 
 from deepkit.kernels.threefry import is_threefry, threefry
 
-EXPENSIVE = np.uint32(17)
-"""More than four bits can say: the remainder of four decisions is themselves."""
+MORE_THAN_FOUR_BITS = np.uint32(17)
+"""The remainder of four decisions by this is themselves."""
 
 
 def kept(key: jax.Array, rate: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -30,9 +30,9 @@ def kept(key: jax.Array, rate: Any, shape: tuple[int, ...]) -> jax.Array:
     half, least = np.uint32(16), jnp.ceil(65_536 * jnp.asarray(rate, jnp.float32)).astype(jnp.uint32)
     draws = first & np.uint32(0xFFFF), second & np.uint32(0xFFFF), first >> half, second >> half
     decisions = sum((draw >= least).astype(jnp.uint32) << np.uint32(place) for place, draw in enumerate(draws))
-    # Changes nothing but what XLA does: it repeats a division of integers, as one of the few things, in no kernel that
-    # uses the result, and with it the generator, which otherwise would run again for every number of every use.
-    decisions = jax.lax.rem(decisions, jnp.full_like(decisions, EXPENSIVE))
+    # The same numbers, but XLA holds a division of integers dear and does it once, with the generator before it. What
+    # is cheap it fuses into every use, and there the generator would run again for every number.
+    decisions = jax.lax.rem(decisions, jnp.full_like(decisions, MORE_THAN_FOUR_BITS))
     # All first draws, then all second ones: next to each other, they would keep a processor from using vectors.
     taken = decisions >> jnp.arange(4, dtype=jnp.uint32)[:, None] & np.uint32(1)
     return taken.reshape(-1)[:count].reshape(shape) != 0

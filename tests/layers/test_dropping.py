@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import deepkit as dk
+from deepkit.kernels.threefry import enciphered
 from deepkit.layers import Context
 from deepkit.layers.dropping import kept
 
@@ -21,6 +22,16 @@ def test_the_share_is_right_at_every_place(shape):
         assert masks.shape == (draws, *shape) and masks.dtype == bool
         margin = 5 * np.sqrt(rate * (1 - rate) / draws)
         np.testing.assert_allclose(masks.mean(axis=0), 1 - rate, atol=margin)
+
+
+def test_decisions_are_the_generators_own():
+    """Four of a block: the lower halves of all first words, of all second ones, then the upper halves."""
+    key, rate = jax.random.key(7), 0.3
+    for count in (1, 4, 6, 17, 2048):
+        blocks = np.arange(2 * -(-count // 4), dtype=np.uint32).reshape(2, -1)
+        words = np.stack(enciphered(np.asarray(jax.random.key_data(key)), *blocks))
+        draws = np.concatenate([words & 0xFFFF, words >> 16]).reshape(-1)[:count]
+        np.testing.assert_array_equal(kept(key, rate, (count,)), draws >= np.float32(65_536 * rate))
 
 
 def test_numbers_are_independent_of_each_other():
