@@ -36,5 +36,11 @@ def set_flags() -> None:
 
 
 def compiler_options(*, hasty: bool) -> dict[str, Any] | None:
-    """For `jax.jit` and `compile` of one program: `HASTY` if it is to be and runs on a CPU, else XLA's own."""
-    return HASTY if hasty and jax.default_backend() == "cpu" else None
+    """For `jax.jit` and `compile` of one program: `HASTY` if it is to be and runs on a CPU, else XLA's own.
+
+    What the user has set in `XLA_FLAGS` stays as it is set there.
+    """
+    if not hasty or jax.default_backend() != "cpu":
+        return None
+    given = os.environ.get("XLA_FLAGS", "")
+    return {name: value for name, value in HASTY.items() if name not in given}
