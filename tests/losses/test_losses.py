@@ -400,6 +400,21 @@ class TestFunctionLoss:
             losses.get(optax.losses.squared_error)
 
 
+@pytest.mark.parametrize("shape", [(5, 3), (4, 2, 100)], ids=str)
+def test_class_numbers_are_compared_not_looked_up(shape):
+    """The gradient of a look-up is a scatter, which XLA fuses with nothing; the values and slopes are optax's."""
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(rng.normal(0, 30, shape), jnp.float32)
+    y = jnp.asarray(rng.integers(0, shape[-1], shape[:-1]))
+    ours = losses.SparseCategoricalCrossentropy().values_from_logits
+    theirs = optax.losses.softmax_cross_entropy_with_integer_labels
+    np.testing.assert_allclose(ours(y, logits), theirs(logits, y), rtol=1e-6, atol=1e-6)
+    slope = jax.grad(lambda z: ours(y, z).sum())
+    np.testing.assert_allclose(slope(logits), jax.grad(lambda z: theirs(z, y).sum())(logits), rtol=1e-5, atol=1e-7)
+    program = str(jax.make_jaxpr(slope)(logits))
+    assert "scatter" not in program and "gather" not in program
+
+
 def test_pinball_of_several_quantiles_is_the_mean_of_each():
     y, p, _ = arrays("quantiles", (5, 3))
     quantiles = (0.1, 0.5, 0.9)
