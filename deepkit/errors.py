@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 __all__ = [
     "DeepkitError",
+    "DeepkitMemoryError",
     "DeepkitTypeError",
     "DeepkitValueError",
     "DeepkitWarning",
@@ -43,6 +44,10 @@ class DeepkitValueError(DeepkitError, ValueError):
 
 class DeepkitTypeError(DeepkitError, TypeError):
     """An object of a kind that is not understood here."""
+
+
+class DeepkitMemoryError(DeepkitError, MemoryError):
+    """What would need more memory than there is."""
 
 
 class DeepkitWarning(UserWarning):

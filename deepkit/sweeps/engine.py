@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,9 +23,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from deepkit.errors import DeepkitMemoryError
 from deepkit.kernels import compiler_options
 from deepkit.layers.layer import Weights
 from deepkit.program.description import Number
+from deepkit.program.memory import check_fits
 from deepkit.program.objective import Batch
 from deepkit.program.program import combine, partition
 from deepkit.sweeps.numbers import as_declared, turned
@@ -44,6 +47,10 @@ WORTH_OPTIMISING = 0.3
 """Seconds of work from which on a program is optimised at once: one compiled in haste may take eight times as long."""
 WORTH_TRYING = 4.0
 """Another form is tried where what is left to do takes so many times as long as it takes to compile."""
+LOOK_SECONDS = 0.2
+"""How long after Ctrl-C a study stops, at most."""
+TOO_LARGE = DeepkitMemoryError, jax.errors.JaxRuntimeError
+"""What is raised where memory runs out, before or after XLA asked for it."""
 OPTIMISING = 3.0
 """A program that is optimised takes so many times as long to compile, about."""
 
@@ -227,6 +234,10 @@ class Program:
         tile = jax.ShapeDtypeStruct(self._lead, np.uint32), numbers, recipe.shared._replace(**own), np.int32(0)
         self._compiled = jax.jit(self._tile).lower(*tile).compile(compiler_options(hasty=hasty))
         self.compile_seconds = time.perf_counter() - begun
+        size = self._compiled.memory_analysis()
+        if size is not None:
+            needed = size.argument_size_in_bytes + size.temp_size_in_bytes + size.output_size_in_bytes
+            check_fits(needed, f"training {'a member' if width == 1 else f'{width} members side by side'}")
 
     def _shapes(self, one: Any) -> Any:
         """Of a tile of such trees."""
@@ -303,7 +314,12 @@ class Pace(NamedTuple):
 
 
 def train_group(
-    recipe: Recipe, tasks: Sequence[Task], *, width: int | None = None, paces: list[Pace] | None = None
+    recipe: Recipe,
+    tasks: Sequence[Task],
+    *,
+    width: int | None = None,
+    paces: list[Pace] | None = None,
+    stopped: threading.Event | None = None,
 ) -> Iterator[tuple[Task, Outcome]]:
     """Train every task; yields each with its outcome as soon as it is there.
 
@@ -312,35 +328,48 @@ def train_group(
         tasks: Each member's own.
         width: Members side by side; by default the clock decides.
         paces: Receives what was measured.
+        stopped: Whether to leave it at what is finished. What runs can't be stopped, but nobody waits for it.
+
+    Raises:
+        DeepkitMemoryError, JaxRuntimeError: Not even one member fits into memory.
     """
-    waiting = list(tasks)
+    waiting = {task.member: task for task in tasks}
     measured: list[Pace] = [] if paces is None else paces
+    stopped = stopped or threading.Event()
     best: Program | None = None
     pace: Pace | None = None
-    with ThreadPoolExecutor(_workers()) as pool:
+    pool = ThreadPoolExecutor(_workers())
+    try:
         for candidate, hasty in _forms(recipe, len(tasks), width):
             # The first form trains on every worker from the start, another one at most half of what is left.
             tiles = _workers() if best is None else min(_workers(), len(waiting) // (2 * candidate))
-            if not waiting or not tiles:
+            if not waiting or not tiles or stopped.is_set():
                 break
             if pace is not None:
                 compiling = pace.compile_seconds * (OPTIMISING if pace.hasty else 1.0)
                 if pace.seconds_per_member * len(waiting) < WORTH_TRYING * compiling:
                     break
-            program = Program(recipe, candidate, hasty, len(waiting))
-            seconds = math.inf  # not known yet: a tile is one chunk
-            for _ in range(2):
-                # Where a chunk is done sooner than it can be measured, once more with tiles of a good size.
-                begun, done = time.perf_counter(), 0
-                for task, outcome in _spread(program, waiting, pool, seconds, tiles):
-                    done += 1
-                    yield task, outcome
-                elapsed = time.perf_counter() - begun
-                busy = min(tiles, -(-done // candidate))
-                seconds = elapsed / done * busy / _workers()
-                waiting = waiting[done:]
-                if elapsed > VISIT_SECONDS or not waiting or width is not None:
-                    break
+            try:
+                program = Program(recipe, candidate, hasty, len(waiting))
+                seconds = math.inf  # not known yet: a tile is one chunk
+                for _ in range(2):
+                    # Where a chunk is done sooner than it can be measured, once more with tiles of a good size.
+                    begun, done = time.perf_counter(), 0
+                    for task, outcome in _spread(program, list(waiting.values()), pool, stopped, seconds, tiles):
+                        done += 1
+                        del waiting[task.member]
+                        yield task, outcome
+                    if stopped.is_set():
+                        return
+                    elapsed = time.perf_counter() - begun
+                    busy = min(tiles, -(-done // candidate))
+                    seconds = elapsed / done * busy / _workers()
+                    if elapsed > VISIT_SECONDS or not waiting or width is not None:
+                        break
+            except TOO_LARGE:
+                if best is None:
+                    raise
+                break  # so many side by side take more memory than there is
             this = Pace(candidate, seconds, program.compile_seconds, recipe.batch_size, hasty)
             measured.append(this)
             if pace is not None and this.seconds_per_member >= pace.seconds_per_member and not pace.hasty:
@@ -348,7 +377,9 @@ def train_group(
             if pace is None or this.seconds_per_member < pace.seconds_per_member:
                 best, pace = program, this
         if waiting and best is not None and pace is not None:
-            yield from _spread(best, waiting, pool, pace.seconds_per_member)
+            yield from _spread(best, list(waiting.values()), pool, stopped, pace.seconds_per_member)
+    finally:
+        pool.shutdown(wait=not stopped.is_set(), cancel_futures=True)
 
 
 def _forms(recipe: Recipe, members: int, width: int | None) -> list[tuple[int, bool]]:
@@ -363,14 +394,19 @@ def _forms(recipe: Recipe, members: int, width: int | None) -> list[tuple[int, b
 
 
 def _spread(
-    program: Program, tasks: Sequence[Task], pool: ThreadPoolExecutor, seconds: float, tiles: int | None = None
+    program: Program,
+    tasks: Sequence[Task],
+    pool: ThreadPoolExecutor,
+    stopped: threading.Event,
+    seconds: float,
+    tiles: int | None = None,
 ) -> Iterator[tuple[Task, Outcome]]:
     """Tiles of about `VISIT_SECONDS` on all workers, in the order of the tasks; all of them, or so many tiles."""
     workers = _workers()
     position, begun = 0, 0
     running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     while True:
-        while len(running) < workers and position < len(tasks) and begun != tiles:
+        while len(running) < workers and position < len(tasks) and begun != tiles and not stopped.is_set():
             ahead = int(VISIT_SECONDS / max(seconds * program.width * workers, 1e-9)) + 1
             left = -(-(len(tasks) - position) // (workers * program.width))
             size = min(ahead, left, program.chunks) * program.width
@@ -380,7 +416,10 @@ def _spread(
             begun += 1
         if not running:
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        finished = wait(running, LOOK_SECONDS, FIRST_COMPLETED).done
+        if stopped.is_set() and not finished:
+            return
+        for future in finished:
             tile = running.pop(future)
             yield from zip(tile, future.result(), strict=True)
 

@@ -15,6 +15,7 @@ from deepkit.data.part import Split
 from deepkit.errors import DeepkitError, DeepkitTypeError, described, did_you_mean
 from deepkit.program.description import Description
 from deepkit.program.holders import partly_stored
+from deepkit.program.memory import check_weights_fit
 from deepkit.program.objective import Batch
 from deepkit.sweeps.engine import ALWAYS, EPOCHS, ROWS, WIDTHS_OF_HIDDEN_LAYERS, Own, Recipe, Task, traces
 from deepkit.sweeps.numbers import describe
@@ -27,6 +28,8 @@ from deepkit.training.rows import resolve_losses
 from deepkit.training.trainer import Plan, to_device
 from deepkit.training.transitions import Transition
 
+COPIES = 6
+"""Of a member's weights: drawn, handed over, trained, their gradients, handed back, and in the result."""
 RUN_ARGUMENTS = ("batch_size", "epochs")
 """What may be an axis without being an argument of `build`: then it is one of the run."""
 OWN_BYTES = 2**22
@@ -214,6 +217,7 @@ def _variant(build: Any, source: Source, members: list[Member], run_of: Any) -> 
     if not hasattr(model, "graph") or not hasattr(model, "compile"):
         raise DeepkitTypeError(f"build returned {described(model)}. Let it return a compiled dk.Model.")
     trainer = model._require_trainer("sweep")
+    check_weights_fit(model.program, trainer.optimizer, COPIES)
     x, y, _ = source.of(settings, members[0].seed)
     resolve_losses(trainer, model, y, 0)
     rows = len(x) if hasattr(x, "iloc") else len(jax.tree.leaves(x)[0])

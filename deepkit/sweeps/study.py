@@ -18,7 +18,7 @@ import numpy as np
 from deepkit.cache import enable_compilation_cache
 from deepkit.errors import DeepkitTypeError, DeepkitValueError, described, from_user_line, shown, warn
 from deepkit.sweeps.devices import on_devices
-from deepkit.sweeps.engine import Pace
+from deepkit.sweeps.engine import TOO_LARGE, Pace
 from deepkit.sweeps.executors import Tiles, check_executor, spread
 from deepkit.sweeps.findings import say
 from deepkit.sweeps.identity import identity
@@ -135,7 +135,7 @@ def sweep(
 
     def train(stopped: threading.Event) -> Iterator[Finished | Failed]:
         if executor is None:
-            return _here(groups, done, width, result.paces)
+            return _here(groups, done, width, result.paces, stopped)
         job = Job(build, data, tuple(settings[0]), shuffle, transitions)
         return spread(executor, job, Tiles(groups, members, done, executor), width, result.paces, stopped)
 
@@ -259,8 +259,6 @@ def _train(
                         journal.seconds = before + time.perf_counter() - begun
                         journal.add(left.member, rows, left.weights)
                 line(done)
-                if stopped.is_set():
-                    break
         finally:
             if journal is not None:
                 journal.close(result.failures())
@@ -280,7 +278,7 @@ def _train(
 
 
 def _here(
-    groups: Sequence[Group], done: frozenset[int], width: int | None, paces: list[Pace]
+    groups: Sequence[Group], done: frozenset[int], width: int | None, paces: list[Pace], stopped: threading.Event
 ) -> Iterator[Finished | Failed]:
     """Every member that is not done, trained in this process."""
     left = [Group(g.recipe, [task for task in g.tasks if task.member not in done]) for g in groups]
@@ -289,10 +287,10 @@ def _here(
     def train(group: Group) -> Iterator[Finished | Failed]:
         waiting = {task.member for task in group.tasks}
         try:
-            for finished in train_whole_group(group, group.tasks, width, paces):
+            for finished in train_whole_group(group, group.tasks, width, paces, stopped):
                 waiting.remove(finished.member)
                 yield finished
-        except jax.errors.JaxRuntimeError as error:  # out of memory, mostly: the other groups go on
+        except TOO_LARGE as error:  # the other groups go on
             yield from (Failed(number, f"{type(error).__name__}: {error}") for number in sorted(waiting))
 
     devices = jax.local_devices()

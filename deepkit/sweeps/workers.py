@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -129,12 +130,16 @@ def _as_in_the_study(group: Group, tile: Tile) -> Group:
 
 
 def train_whole_group(
-    group: Group, tasks: Sequence[Task], width: int | None, paces: list[Pace] | None
+    group: Group,
+    tasks: Sequence[Task],
+    width: int | None,
+    paces: list[Pace] | None,
+    stopped: threading.Event | None = None,
 ) -> Iterator[Finished]:
     """Train these members of a group in this process; yields each as soon as it is finished."""
     columns = columns_of(group)
     chosen = list(columns.values())
-    for task, outcome in train_group(group.recipe, tasks, width=width, paces=paces):
+    for task, outcome in train_group(group.recipe, tasks, width=width, paces=paces, stopped=stopped):
         rows = np.asarray(outcome.history)[: int(outcome.epochs), chosen]
         weights = _weights(group, outcome)
         if "sizes" in group.recipe.differ:

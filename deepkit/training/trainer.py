@@ -19,6 +19,7 @@ from deepkit.layers.layer import Weights
 from deepkit.optimizers import Optimizer
 from deepkit.program.description import LEARNING_RATE, describe, written
 from deepkit.program.holders import store, stored
+from deepkit.program.memory import check_weights_fit
 from deepkit.program.objective import Batch, Head, Objective
 from deepkit.program.program import Program, combine, partition
 from deepkit.training.arguments import rows_at_once
@@ -205,6 +206,7 @@ class Trainer:
     def _begin(self, steps: Steps, key: Any, shapes: Shapes, plan: Plan) -> TrainState:
         carried, weights = self._carried, stored(self.program)
         if weights is None:
+            check_weights_fit(self.program, self.optimizer, copies=3)  # theirs, those in training, and gradients
             store(self.program, *self.program.draw(plan.seed), overwrite=False)
             weights = stored(self.program)
             assert weights is not None

@@ -284,3 +284,74 @@ def test_ctrl_c_keeps_what_is_finished():
     assert 0 < done.sum() < 40
     assert result.failures()[int(np.flatnonzero(~done)[0])].startswith("Interrupted")
     assert np.isfinite(result.final("loss")[done]).all()
+
+
+def test_ctrl_c_waits_for_nobody(monkeypatch):
+    """What runs inside XLA can't be stopped; the study ends all the same, with what was finished before."""
+    import signal
+
+    run, released, once, calls = engine.Program.run, threading.Event(), threading.Lock(), []
+
+    def slow(self, tasks):
+        calls.append(len(tasks))
+        if len(calls) > 6:
+            if once.acquire(blocking=False):  # the second Ctrl-C is Python's own
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert released.wait(60), "the study waited"
+        return run(self, tasks)
+
+    monkeypatch.setattr(engine.Program, "run", slow)
+    monkeypatch.setattr(engine, "VISIT_SECONDS", 0)
+    try:
+        with pytest.warns(UserWarning, match="Interrupted"):
+            result = dk.sweep(net, (ROWS, LABELS), seeds=40, epochs=1, width=1, verbose=0)
+    finally:
+        released.set()
+    assert 0 < (result.epochs > 0).sum() < 10
+
+
+def test_a_member_too_large_for_memory_leaves_the_others_alone():
+    def build(units):
+        x = dk.Input(4)
+        model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(dk.layers.Dense(units, "relu")(x)))
+        model.compile("sgd", "bce")
+        return model
+
+    with pytest.warns(UserWarning, match="1 of 3 members failed"):
+        result = dk.sweep(build, (ROWS, LABELS), grid={"units": [3, 10**11, 5]}, epochs=1, verbose=0)
+    assert list(result.failures()) == [1]
+    assert "DeepkitMemoryError: training a model of 600,000,000,001 parameters" in result.failures()[1]
+    assert np.isfinite(result.final("loss")[[0, 2]]).all()
+
+
+def test_a_program_too_large_for_memory_leaves_the_other_groups_alone(monkeypatch):
+    from deepkit.program import memory
+
+    def build(activation, units):
+        x = dk.Input(4)
+        model = dk.Model(x, dk.layers.Dense(1, "sigmoid")(dk.layers.Dense(units, activation)(x)))
+        model.compile("sgd", "bce")
+        return model
+
+    monkeypatch.setattr(memory, "free_bytes", lambda: 3e5)
+    settings = [{"activation": "relu", "units": 3}, {"activation": "tanh", "units": 5000}]
+    with pytest.warns(UserWarning, match="1 of 2 members failed"):
+        result = dk.sweep(build, (ROWS, LABELS), grid=settings, epochs=1, batch_size=None, verbose=0)
+    assert list(result.failures()) == [1]
+    assert "training a member takes at least" in result.failures()[1]
+
+
+def test_members_side_by_side_that_do_not_fit_train_one_after_another(monkeypatch):
+    asked = []
+
+    def check(needed, what):
+        asked.append(what)
+        if "side by side" in what:
+            raise dk.errors.DeepkitMemoryError(what)
+
+    monkeypatch.setattr(engine, "check_fits", check)
+    monkeypatch.setattr(engine, "WORTH_TRYING", 0)
+    monkeypatch.setattr(engine, "WORTH_OPTIMISING", 0)
+    result = dk.sweep(net, (ROWS, LABELS), seeds=80, epochs=1, verbose=0)
+    assert asked == ["training a member", "training 8 members side by side"]
+    assert not result.failures() and [pace.width for pace in result.paces] == [1]
