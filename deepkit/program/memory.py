@@ -37,7 +37,7 @@ def check_fits(needed: float, what: str) -> None:
 
 
 def check_weights_fit(program: Program, optimizer: Any, copies: int) -> None:
-    """Refuse a model whose weights, `copies` times, do not fit together with what its optimizer remembers."""
+    """Refuse a model whose weights, `copies` times at least, do not fit together with what its optimizer remembers."""
     parameters, state = program.shapes()
     weights = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves((parameters, state)))
     if weights < 2**28:  # of no interest, and asking takes a millisecond

@@ -48,7 +48,7 @@ WORTH_OPTIMISING = 0.3
 WORTH_TRYING = 4.0
 """Another form is tried where what is left to do takes so many times as long as it takes to compile."""
 LOOK_SECONDS = 0.2
-"""How long after Ctrl-C a study stops, at most."""
+"""Between two looks at whether the study is to stop."""
 TOO_LARGE = DeepkitMemoryError, jax.errors.JaxRuntimeError
 """What is raised where memory runs out, before or after XLA asked for it."""
 OPTIMISING = 3.0

@@ -28,8 +28,6 @@ from deepkit.training.rows import resolve_losses
 from deepkit.training.trainer import Plan, to_device
 from deepkit.training.transitions import Transition
 
-COPIES = 6
-"""Of a member's weights: drawn, handed over, trained, their gradients, handed back, and in the result."""
 RUN_ARGUMENTS = ("batch_size", "epochs")
 """What may be an axis without being an argument of `build`: then it is one of the run."""
 OWN_BYTES = 2**22
@@ -217,7 +215,7 @@ def _variant(build: Any, source: Source, members: list[Member], run_of: Any) -> 
     if not hasattr(model, "graph") or not hasattr(model, "compile"):
         raise DeepkitTypeError(f"build returned {described(model)}. Let it return a compiled dk.Model.")
     trainer = model._require_trainer("sweep")
-    check_weights_fit(model.program, trainer.optimizer, COPIES)
+    check_weights_fit(model.program, trainer.optimizer, copies=3)  # handed over, in training, and handed back
     x, y, _ = source.of(settings, members[0].seed)
     resolve_losses(trainer, model, y, 0)
     rows = len(x) if hasattr(x, "iloc") else len(jax.tree.leaves(x)[0])

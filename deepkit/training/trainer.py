@@ -206,7 +206,7 @@ class Trainer:
     def _begin(self, steps: Steps, key: Any, shapes: Shapes, plan: Plan) -> TrainState:
         carried, weights = self._carried, stored(self.program)
         if weights is None:
-            check_weights_fit(self.program, self.optimizer, copies=3)  # theirs, those in training, and gradients
+            check_weights_fit(self.program, self.optimizer, copies=2)  # those of the layers, and those in training
             store(self.program, *self.program.draw(plan.seed), overwrite=False)
             weights = stored(self.program)
             assert weights is not None

@@ -21,9 +21,9 @@ def network(units, optimizer="adam"):
 
 def test_fit_refuses_what_does_not_fit_and_says_how_large_it_is():
     rows = [[0.0] * 4] * 8
-    with pytest.raises(DeepkitMemoryError, match=r"600,000,000,001 parameters takes at least 12,000\.0 GB .* are free"):
+    with pytest.raises(DeepkitMemoryError, match=r"600,000,000,001 parameters takes at least 9,600\.0 GB .* are free"):
         network(TOO_MANY).fit(rows, [0.0] * 8, verbose=0)
-    with pytest.raises(MemoryError, match=r"7,200\.0 GB"):  # plain descent remembers nothing
+    with pytest.raises(MemoryError, match=r"4,800\.0 GB"):  # plain descent remembers nothing
         network(TOO_MANY, "sgd").fit(rows, [0.0] * 8, verbose=0)
 
 
