@@ -76,10 +76,10 @@ def main() -> None:
         c = float((np.mean(np.square(error.mean(axis=0))) * MEMBERS - v) / (MEMBERS - 1))
         measured = {size: of_average(error, size) for size in SIZES}
         gain = v / measured[16]
-        print(f"{name}: v = {v:.4f}, correlation of the errors c/v = {c / v:.3f}")
+        print(f"{name}: v = {v:.4f}, correlation of the errors c/v = {c / v:z.3f}")
         beside("    squared error of 1 / squared error of 16 averaged", gain, expected)
         beside("    the formula gives", v / (v / 16 + c * 15 / 16), f"{gain:.4g}, what was measured")
-        lines[f"{name}: c/v = {c / v:.2f}"] = (SIZES, [measured[size] / v for size in SIZES])
+        lines[f"{name}: c/v = {c / v:z.2f}"] = (SIZES, [measured[size] / v for size in SIZES])
         if data is draw:
             first = result
 
