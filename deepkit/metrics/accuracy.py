@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import jax
@@ -76,6 +77,11 @@ class BinaryAccuracy(MeanMetric):
             refuse_regression(self.key, output, label)
         return self
 
+    def of_logits(self) -> Metric | None:
+        if type(self).values is not BinaryAccuracy.values or not 0 < self.threshold < 1:
+            return None
+        return self.replace(threshold=math.log(self.threshold / (1 - self.threshold)))
+
     def values(self, y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
         require_same_shape(self.key, y_true, y_pred)
         return (y_true > POSITIVE) == (y_pred > self.threshold)
@@ -96,6 +102,9 @@ class CategoricalAccuracy(MeanMetric):
         refuse_one_unit_softmax(self.key, output, label)
         require_classes(self.key, output, label)
         return self
+
+    def of_logits(self) -> Metric | None:
+        return self if type(self).values is CategoricalAccuracy.values else None
 
     def values(self, y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
         return class_indices(self.key, y_true, y_pred) == jnp.argmax(y_pred, axis=-1)

@@ -55,6 +55,15 @@ class Metric(Configurable):
         """
         return self
 
+    def of_logits(self) -> Metric | None:
+        """What gives of logits the same as this metric of their sigmoid or softmax, or `None`.
+
+        A decision has it: which number is larger is known before they are made probabilities, without an exponential
+        for each. Only where two probabilities are rounded to the same number can it differ. A subclass with `values` of
+        its own has none.
+        """
+        return None
+
     def statistics(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> Statistics:
         """Sums over the rows of one batch.
 

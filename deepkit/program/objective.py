@@ -163,24 +163,30 @@ class Objective:
             return {}
         mask, steps = batch.mask, result.masks[index]
         target, weights = part.of(batch.targets[index], batch.weights[index])
-        output = jax.lax.stop_gradient(result.outputs[index])
+        output, logits = jax.lax.stop_gradient((result.outputs[index], result.logits[index]))
         if self._gives_logits(index) and head.loss is not None:
-            output = head.loss.probabilities(output)
+            output, logits = head.loss.probabilities(output), output
         if head.scale is not None:
             offset, width = head.scale
-            output, target = offset + width * output, offset + width * target
+            output, target, logits = offset + width * output, offset + width * target, None
         counted = jnp.ones(output.shape[0], output.dtype) if mask is None else mask.astype(output.dtype)
         counted = counted if part.share is None else counted * part.share.astype(output.dtype)
         weighted = counted if weights is None else counted * weights
         if steps is not None and target.shape[: steps.ndim] == steps.shape:
             # Every step that counts is a row of its own.
             counted, weighted = ((rows[:, None] * steps).reshape(-1) for rows in (counted, weighted))
-            output, target = (a.reshape(-1, *a.shape[steps.ndim :]) for a in (output, target))
-        measured = {f"{head.name}/{key}": metric.statistics(target, output, counted) for key, metric in head.metrics}
-        measured.update(
-            {f"{head.name}/{key}": metric.statistics(target, output, weighted) for key, metric in head.weighted_metrics}
-        )
-        return measured
+            output, logits, target = jax.tree.map(
+                lambda a: a.reshape(-1, *a.shape[steps.ndim :]), (output, logits, target)
+            )
+
+        def statistics(metric: Metric, weights: jax.Array) -> Statistics:
+            of_logits = metric.of_logits()
+            if logits is None or of_logits is None:
+                return metric.statistics(target, output, weights)
+            return of_logits.statistics(target, logits, weights)
+
+        measured = {f"{head.name}/{key}": statistics(metric, counted) for key, metric in head.metrics}
+        return measured | {f"{head.name}/{key}": statistics(metric, weighted) for key, metric in head.weighted_metrics}
 
     def merge(self, left: Statistics, right: Statistics) -> Statistics:
         """Statistics of both batches together."""
