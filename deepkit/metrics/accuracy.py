@@ -78,7 +78,7 @@ class BinaryAccuracy(MeanMetric):
         return self
 
     def of_logits(self) -> Metric | None:
-        if type(self).values is not BinaryAccuracy.values or not 0 < self.threshold < 1:
+        if type(self) is not BinaryAccuracy or not 0 < self.threshold < 1:
             return None
         return self.replace(threshold=math.log(self.threshold / (1 - self.threshold)))
 
@@ -104,7 +104,7 @@ class CategoricalAccuracy(MeanMetric):
         return self
 
     def of_logits(self) -> Metric | None:
-        return self if type(self).values is CategoricalAccuracy.values else None
+        return self if type(self) in (CategoricalAccuracy, SparseCategoricalAccuracy) else None
 
     def values(self, y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
         return class_indices(self.key, y_true, y_pred) == jnp.argmax(y_pred, axis=-1)

@@ -59,8 +59,8 @@ class Metric(Configurable):
         """What gives of logits the same as this metric of their sigmoid or softmax, or `None`.
 
         A decision has it: which number is larger is known before they are made probabilities, without an exponential
-        for each. Only where two probabilities are rounded to the same number can it differ. A subclass with `values` of
-        its own has none.
+        for each. Only where two probabilities are rounded to the same number can it differ. A subclass has it only if
+        it says so itself.
         """
         return None
 

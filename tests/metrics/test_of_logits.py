@@ -44,7 +44,7 @@ def test_logits_that_the_model_gives_itself():
     assert found == pytest.approx(np.mean((1 / (1 + np.exp(-z[:, 0])) > 0.6) == (YES > 0)), abs=1e-6)
 
 
-def test_a_subclass_with_values_of_its_own_gets_probabilities():
+def test_a_subclass_gets_probabilities():
     class Sure(dk.metrics.CategoricalAccuracy):
         def values(self, y_true, y_pred):
             return jnp.abs(y_pred.sum(axis=-1) - 1) < 1e-5
@@ -53,5 +53,10 @@ def test_a_subclass_with_values_of_its_own_gets_probabilities():
         def values(self, y_true, y_pred):
             return (y_pred > 0) & (y_pred < 1)
 
+    class Counted(dk.metrics.BinaryAccuracy):
+        def statistics(self, y_true, y_pred, weights):
+            return super().statistics((y_pred > 0) & (y_pred < 1), jnp.ones_like(y_pred), weights)
+
     assert measured(3, "softmax", "sparse_categorical_crossentropy", Sure(), CLASSES)[0] == 1
-    assert measured(1, "sigmoid", "binary_crossentropy", Exactly(), YES)[0] == 1
+    for metric in (Exactly(), Counted()):
+        assert measured(1, "sigmoid", "binary_crossentropy", metric, YES)[0] == 1
